@@ -1,0 +1,196 @@
+/** @file The plan: the pure function from a sweep to its trials and their stages. */
+import { UserError } from '../base/errors.js';
+import { hashOf, type JsonObject } from '../base/json.js';
+import { taskNamed } from '../datasets/tasks.js';
+import type { TaskDefinition } from '../datasets/task.js';
+import type { Control, Method } from '../methods/method.js';
+import { controls, methods } from '../methods/registry.js';
+import { architectures, type Architecture } from '../models/architectures.js';
+import { withoutDefaults } from '../spec/defaults.js';
+import type { LoadedSweep, SweepMethod, SweepModel, SweepTask } from '../spec/sweep.js';
+import { finetuneSchema, pretrainSchema } from '../spec/training.js';
+import { CellPlan, type CellModel, type CellTask } from './cell.js';
+import { StagePool } from './pool.js';
+import type { DeviceClass, Stage, StageKey } from './stage.js';
+import { buildTree, closure, type Cell, type SweepNode, type Trial } from './tree.js';
+
+/** The files a sweep reads: absolute path → sha256 of the content. */
+export type Fingerprints = Readonly<Record<string, string>>;
+
+export interface Plan {
+  readonly name: string;
+  readonly device: DeviceClass;
+  /** What the sweep asks for, whatever its limits: two sweeps with the same digest are the same sweep. */
+  readonly digest: string;
+  /** Every stage once, inputs before those who use them. */
+  readonly stages: Stage[];
+  readonly cells: Cell[];
+  readonly tree: SweepNode;
+  /** The stages that describe the data, by the cell's task and seed. */
+  readonly data: { task: string; seed: number; items: StageKey }[];
+}
+
+/** B is labelled and refined in so many parts: what a killed worker repeats is one of them. */
+const shardsOf = { 'next-token': 2, classes: 4 } as const;
+
+/**
+ * Builds the plan of a sweep. Pure: the same sweep and file contents give the same plan, whatever the order of
+ * keys in the file.
+ * @throws UserError where a method that the sweep names cannot work on one of its tasks
+ */
+export function planSweep(sweep: LoadedSweep, fingerprints: Fingerprints): Plan {
+  const pool = new StagePool();
+  const cells: Cell[] = [];
+  const data: Plan['data'] = [];
+  const tasks = sweep.tasks.map((task) => cellTask(task, fingerprints));
+  checkApplicable(sweep);
+
+  // Cells that share pretrained models stand next to each other, so that batches share as few stages as can be.
+  for (const pair of sweep.pairs) {
+    for (const seed of sweep.seeds) {
+      sweep.tasks.forEach((task, index) => {
+        const weak = cellModel(sweep.models[pair.weak]!);
+        const strong = cellModel(sweep.models[pair.strong]!);
+        const plan = new CellPlan(pool, { task: tasks[index]!, weak, strong, seed, device: sweep.device });
+        const id = `${task.label} ${pair.weak}→${pair.strong} seed ${seed}`;
+        cells.push({ id, trials: trialsOf(id, task, pair, seed, plan, sweep) });
+        data.push({ task: task.label, seed, items: plan.data().key });
+      });
+    }
+  }
+
+  const tree = buildTree(cells, (key) => pool.get(key));
+  const keys = closure(
+    cells.flatMap((cell) => cell.trials.map((trial) => trial.evaluation)),
+    (key) => pool.get(key),
+  );
+  const stages = keys.map((key) => pool.get(key));
+  const digest = hashOf({
+    name: sweep.name,
+    device: sweep.device,
+    trials: cells.flatMap((cell) => cell.trials.map(({ id, evaluation }) => ({ id, evaluation }))),
+  });
+  const unique = new Map(data.map((entry) => [`${entry.task} ${entry.seed}`, entry]));
+  return { name: sweep.name, device: sweep.device, digest, stages, cells, tree, data: [...unique.values()] };
+}
+
+function trialsOf(
+  cell: string,
+  task: SweepTask,
+  pair: { weak: string; strong: string },
+  seed: number,
+  plan: CellPlan,
+  sweep: LoadedSweep,
+): Trial[] {
+  const trial = (
+    role: Trial['role'],
+    label: string,
+    values: Record<string, unknown>,
+    evaluation: Stage,
+  ): Trial => ({
+    id: `${task.label} ${pair.weak}→${pair.strong} ${label} seed ${seed}`,
+    cell,
+    task: task.name,
+    taskValues: task.values,
+    weak: pair.weak,
+    strong: pair.strong,
+    method: label,
+    methodValues: values,
+    role,
+    seed,
+    evaluation: evaluation.key,
+  });
+  return [
+    trial('weak', 'weak supervisor', {}, plan.evaluate(plan.weakSupervisor())),
+    trial('ceiling', 'ceiling', {}, plan.evaluate(plan.ceiling('B'))),
+    ...sweep.methods.map((chosen) =>
+      trial('method', chosen.label, chosen.values, methodNamed(chosen).evaluation(plan, chosen.parameters)),
+    ),
+    ...sweep.controls
+      .filter((chosen) => applies(controlNamed(chosen), task))
+      .map((chosen) =>
+        trial(
+          'control',
+          chosen.label,
+          chosen.values,
+          controlNamed(chosen).evaluation(plan, chosen.parameters),
+        ),
+      ),
+  ];
+}
+
+function methodNamed({ name }: SweepMethod): Method {
+  const method = methods[name];
+  if (method === undefined) throw new RangeError(`no method ${name}`);
+  return method;
+}
+
+function controlNamed({ name }: SweepMethod): Control {
+  const control = controls[name];
+  if (control === undefined) throw new RangeError(`no control ${name}`);
+  return control;
+}
+
+/** Controls that a task has no use for are left out (`standard` names them all); methods are asked for by name. */
+function applies(entry: Method | Control, task: SweepTask): boolean {
+  return entry.requires === undefined || entry.requires === taskNamed(task.definition).answer;
+}
+
+function checkApplicable(sweep: LoadedSweep): void {
+  const mistakes = sweep.methods.flatMap((chosen) =>
+    sweep.tasks
+      .filter((task) => !applies(methodNamed(chosen), task))
+      .map(
+        (task) =>
+          `method ${chosen.name} needs a task answered by the next token, and task ${task.name} ` +
+          `(${task.definition}) is answered by ${taskNamed(task.definition).answer}`,
+      ),
+  );
+  if (mistakes.length > 0) {
+    throw new UserError(
+      `${[...new Set(mistakes)].join('\n')}\nLeave the method out, or put the task into a sweep of its own.`,
+    );
+  }
+}
+
+function cellModel(model: SweepModel): CellModel {
+  const schema = architectures[model.architecture as Architecture];
+  return {
+    label: model.label,
+    base: {
+      architecture: model.architecture,
+      parameters: withoutDefaults(schema, model.parameters),
+      // A model that is not pretrained is the same whatever its pretraining would have been.
+      pretraining: model.pretrain.steps === 0 ? {} : withoutDefaults(pretrainSchema, { ...model.pretrain }),
+    },
+    finetune: withoutDefaults(finetuneSchema, { ...model.finetune }),
+  };
+}
+
+function cellTask(task: SweepTask, fingerprints: Fingerprints): CellTask {
+  const definition = taskNamed(task.definition);
+  const resolved = definition.resolve(task.parameters) as JsonObject;
+  const named: JsonObject = { ...resolved };
+  const files: Record<string, string> = {};
+  for (const parameter of definition.files) {
+    const path = task.files[parameter];
+    if (path === undefined) continue;
+    const digest = fingerprints[path];
+    if (digest === undefined) throw new RangeError(`${path} has no fingerprint`);
+    named[parameter] = digest;
+    files[digest] = path;
+  }
+  return {
+    label: task.label,
+    answer: definition.answer,
+    definition: task.definition,
+    parameters: keyed(definition, definition.exampleParameters(named) as JsonObject),
+    corpusParameters: keyed(definition, definition.corpusParameters(named) as JsonObject),
+    files,
+    shards: shardsOf[definition.answer],
+  };
+}
+
+function keyed(definition: TaskDefinition, parameters: JsonObject): JsonObject {
+  return withoutDefaults(definition.parameters, parameters);
+}
