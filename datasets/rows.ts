@@ -1,0 +1,80 @@
+/** @file The rows of a user's file, whatever its format, and errors that say where in it something is wrong. */
+import { extname } from 'node:path';
+import { codeOf, messageOf, UserError } from '../base/errors.js';
+import { checkColumns, type Row } from './columns.js';
+import { csvRows } from './csv.js';
+import { jsonlRows } from './jsonl.js';
+import { readRowGroups } from './parquet.js';
+
+export const formats = ['csv', 'tsv', 'jsonl', 'parquet'] as const;
+export type Format = (typeof formats)[number];
+
+const extensions: Record<string, Format> = {
+  '.csv': 'csv',
+  '.tsv': 'tsv',
+  '.tab': 'tsv',
+  '.jsonl': 'jsonl',
+  '.ndjson': 'jsonl',
+  '.parquet': 'parquet',
+  '.pq': 'parquet',
+};
+
+/** The format that a path's extension stands for. */
+export function formatOf(path: string): Format {
+  const format = extensions[extname(path).toLowerCase()];
+  if (format === undefined) {
+    throw new UserError(
+      `${path}: the extension does not tell the format; say format: ${formats.join(' | ')} beside the file`,
+    );
+  }
+  return format;
+}
+
+/**
+ * Reads a file row by row, with at least `columns` in each row.
+ * Throws a UserError that names file and place for whatever is wrong with it.
+ */
+export async function* readRows(
+  path: string,
+  format: Format,
+  columns: readonly string[],
+): AsyncGenerator<Row> {
+  try {
+    switch (format) {
+      case 'csv':
+        return yield* csvRows(path, ',', columns);
+      case 'tsv':
+        return yield* csvRows(path, '\t', columns);
+      case 'jsonl':
+        return yield* jsonlRows(path, columns);
+      case 'parquet':
+        return yield* parquetRows(path, columns);
+    }
+  } catch (error) {
+    throw readingError(path, error);
+  }
+}
+
+async function* parquetRows(path: string, columns: readonly string[]): AsyncGenerator<Row> {
+  let number = 0;
+  const groups = readRowGroups(path, (present) => {
+    checkColumns(path, columns, present);
+    return [...new Set(columns)];
+  });
+  for await (const group of groups) {
+    for (const values of group) yield { number: ++number, place: `row ${number}`, values };
+  }
+}
+
+function readingError(path: string, error: unknown): unknown {
+  if (error instanceof UserError) return error;
+  const reasons: Record<string, string> = {
+    ENOENT: 'there is no such file',
+    EISDIR: 'it is a folder, not a file',
+    EACCES: 'it may not be read by this user',
+  };
+  const reason = reasons[codeOf(error) ?? ''];
+  if (reason !== undefined) return new UserError(`${path}: ${reason}`, { cause: error });
+  const message = messageOf(error);
+  return new UserError(message.startsWith(path) ? message : `${path}: ${message}`, { cause: error });
+}
