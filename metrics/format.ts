@@ -1,0 +1,45 @@
+/** @file Statistics as people read them; nothing but printing ever rounds. */
+import type { GapRecovered, Interval } from '../report/results.js';
+
+/** "0.852 [0.811, 0.893]"; "0.852 (one cell)" where the interval is infinite. */
+export function formatInterval(
+  estimate: Interval & ({ mean: number } | { value: number }),
+  digits = 3,
+): string {
+  const centre = formatNumber('mean' in estimate ? estimate.mean : estimate.value, digits);
+  if (estimate.low === null && estimate.high === null) return `${centre} (one cell)`;
+  return `${centre} ${formatEnds(estimate, digits)}`;
+}
+
+/**
+ * "0.52 [0.31, 0.74]"; "0.52 (outside −3.10 … 0.21: ceiling − weak is within noise)"; "0.52 (unbounded: ceiling − weak
+ * is within noise)"; "0.52 (one cell)"; "– (no gap: …)".
+ */
+export function formatGap(gap: GapRecovered, digits = 2): string {
+  if (gap.value === null) return '– (no gap: the ceiling is not above the weak supervisor)';
+  const value = formatNumber(gap.value, digits);
+  if (gap.cells === 1) return `${value} (one cell)`;
+  switch (gap.kind) {
+    case 'bounded':
+      return `${value} ${formatEnds(gap, digits)}`;
+    case 'exclusive': {
+      const ends = `${formatNumber(gap.low ?? -Infinity, digits)} … ${formatNumber(gap.high ?? Infinity, digits)}`;
+      return `${value} (unbounded, outside ${ends}: ceiling − weak is within noise)`;
+    }
+    case 'unbounded':
+      return `${value} (unbounded: ceiling − weak is within noise)`;
+  }
+}
+
+function formatEnds({ low, high }: Interval, digits: number): string {
+  const left = low === null ? '(−∞' : `[${formatNumber(low, digits)}`;
+  const right = high === null ? '∞)' : `${formatNumber(high, digits)}]`;
+  return `${left}, ${right}`;
+}
+
+/** A fixed number of digits, with a true minus sign and no negative zero. */
+export function formatNumber(value: number, digits: number): string {
+  if (!Number.isFinite(value)) return value < 0 ? '−∞' : '∞';
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−');
+}
