@@ -1,0 +1,175 @@
+/** @file Checkpoints: where a stage was, kept so that whoever holds the stage next goes on from there. */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { messageOf } from '../base/errors.js';
+import { moveToDamaged } from './aside.js';
+import {
+  entriesOf,
+  hashFile,
+  makeFolder,
+  renameOntoFree,
+  sync,
+  syncTree,
+  unlessGone,
+  writeSynced,
+} from './durable.js';
+import { withStoreErrors } from './errors.js';
+import { isSystemTrouble } from './inspect.js';
+import { areaFolder, artifactFolder, checkpointsFolder, randomName } from './layout.js';
+import { currentToken } from './lease.js';
+import type { ArtifactRef, SetAside } from './manifest.js';
+
+export interface Checkpoints {
+  /** The newest complete checkpoint of the stage, whoever wrote it; every byte of it is verified. */
+  latest(): Promise<{ step: number; folder: string } | undefined>;
+  /**
+   * Keeps what `write` puts into an empty folder as the state after `step` steps, and drops all but the two newest.
+   * @throws StoreFull, EnvironmentError: the older checkpoints are still there
+   */
+  save(step: number, write: (folder: string) => Promise<void>): Promise<void>;
+  /** Damaged checkpoints that `latest` passed over, so that they can be reported. */
+  readonly damaged: readonly SetAside[];
+}
+
+/** Lies in a checkpoint's folder, written last. */
+const listName = 'checkpoint.json';
+const kept = 2;
+
+const listSchema = z.object({
+  step: z.int().nonnegative(),
+  files: z.array(z.object({ path: z.string(), bytes: z.int().nonnegative(), sha256: z.string() })),
+});
+
+interface Saved {
+  step: number;
+  folder: string;
+  token: string;
+}
+
+/** The checkpoints of a stage, to be written under a lease's token. */
+export function checkpointsOf(root: string, ref: ArtifactRef, token: string): Checkpoints {
+  const all = checkpointsFolder(root, ref);
+  const own = join(all, token);
+  const damaged: SetAside[] = [];
+  return {
+    damaged,
+    async latest() {
+      for (const { step, folder } of await savedBelow(all)) {
+        const reason = await whatIsWrong(folder, step);
+        if (reason === undefined) return { step, folder };
+        const found = await unlessGone(stat(folder));
+        if (found === undefined) continue; // pruned while we looked
+        const moved = await moveToDamaged(root, folder, `checkpoint-${ref.key}-${step}`, reason, found.ino);
+        const movedTo = moved === 'gone' || moved === 'unwritable' ? undefined : moved;
+        damaged.push({ ref, cause: 'damaged', reason: `checkpoint at step ${step}: ${reason}`, movedTo });
+      }
+      return undefined;
+    },
+    async save(step, write) {
+      if (!Number.isSafeInteger(step) || step < 0)
+        throw new RangeError(`a checkpoint's step is a count, not ${step}`);
+      await withStoreErrors(own, async () => {
+        await makeFolder(own);
+        const beside = join(own, `.${step}-${randomName()}`);
+        try {
+          await mkdir(beside);
+          await write(beside);
+          await complete(beside, step);
+          const target = join(own, String(step));
+          // The same step again, after a resume from an older one: the new one takes the place of the old.
+          if (!(await renameOntoFree(beside, target))) {
+            await rename(target, join(own, `.${step}-${randomName()}`));
+            await rename(beside, target);
+          }
+          await sync(own);
+        } finally {
+          await rm(beside, { recursive: true, force: true });
+        }
+      });
+      await prune(root, ref, token);
+    },
+  };
+}
+
+/** Removes a stage's checkpoints, in one step for whoever looks. */
+export async function dropCheckpoints(root: string, ref: ArtifactRef): Promise<void> {
+  const folder = checkpointsFolder(root, ref);
+  const away = join(areaFolder(root, 'checkpoints'), `.${ref.key}-${randomName()}`);
+  if ((await entriesOf(folder)).length === 0) return;
+  await rename(folder, away);
+  await rm(away, { recursive: true, force: true });
+}
+
+async function complete(folder: string, step: number): Promise<void> {
+  const files = [];
+  for (const { path, bytes } of await syncTree(folder))
+    files.push({ path, bytes, sha256: await hashFile(join(folder, path)) });
+  await writeSynced(join(folder, listName), JSON.stringify({ step, files }));
+  await sync(folder);
+}
+
+/** What is wrong with a checkpoint; undefined where nothing is. */
+async function whatIsWrong(folder: string, step: number): Promise<string | undefined> {
+  try {
+    const list = listSchema.parse(JSON.parse(await readFile(join(folder, listName), 'utf8')));
+    if (list.step !== step) return `it is the checkpoint of step ${list.step}`;
+    for (const { path, bytes, sha256 } of list.files) {
+      const { size } = await stat(join(folder, path));
+      if (size !== bytes) return `${path} has ${size} bytes instead of ${bytes}`;
+      if ((await hashFile(join(folder, path))) !== sha256) return `${path} has other bytes than were written`;
+    }
+    return undefined;
+  } catch (error) {
+    if (isSystemTrouble(error)) throw error;
+    return messageOf(error);
+  }
+}
+
+/**
+ * Removes the checkpoints of stages that are published, which a crash between publication and `dropCheckpoints` left.
+ * @returns of how many stages
+ */
+export async function sweepCheckpoints(root: string): Promise<number> {
+  const kinds = (await entriesOf(areaFolder(root, 'artifacts'))).map(({ name }) => name);
+  let swept = 0;
+  for (const { name: key } of await entriesOf(areaFolder(root, 'checkpoints'))) {
+    const dropped = key.startsWith('.');
+    if (!dropped && !kinds.some((kind) => existsSync(artifactFolder(root, { kind, key })))) continue;
+    if (dropped) await rm(join(areaFolder(root, 'checkpoints'), key), { recursive: true, force: true });
+    else await dropCheckpoints(root, { kind: '', key });
+    swept++;
+  }
+  return swept;
+}
+
+/** Checkpoints of a stage under all tokens, newest step first. */
+async function savedBelow(all: string): Promise<Saved[]> {
+  const saved: Saved[] = [];
+  for (const { name: token } of await entriesOf(all))
+    for (const { name } of await entriesOf(join(all, token)))
+      if (/^\d+$/.test(name)) saved.push({ step: Number(name), folder: join(all, token, name), token });
+  return saved.sort((a, b) => b.step - a.step || (a.token < b.token ? -1 : 1));
+}
+
+/**
+ * Keeps the two newest. The holder of the lease tidies up after its predecessors too; anyone else, a zombie above all,
+ * touches only what is its own.
+ */
+async function prune(root: string, ref: ArtifactRef, token: string): Promise<void> {
+  const all = checkpointsFolder(root, ref);
+  const isHolder = (await currentToken(root, ref)) === token;
+  const mine = (await savedBelow(all)).filter((saved) => isHolder || saved.token === token);
+  for (const { step, folder, token: writer } of mine.slice(kept)) {
+    const away = join(all, writer, `.${step}-${randomName()}`);
+    // First out of sight in one step, so that no half-removed checkpoint is ever found.
+    await unlessGone(rename(folder, away));
+    await rm(away, { recursive: true, force: true });
+  }
+  for (const { name: writer } of await entriesOf(all)) {
+    if (!isHolder && writer !== token) continue;
+    for (const { name } of await entriesOf(join(all, writer)))
+      if (name.startsWith('.')) await rm(join(all, writer, name), { recursive: true, force: true });
+  }
+}
