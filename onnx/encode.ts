@@ -1,0 +1,171 @@
+/** @file A graph as ONNX messages and bytes. */
+import { create, toBinary } from '@bufbuild/protobuf';
+import {
+  AttributeProto_AttributeType as AttributeType,
+  AttributeProtoSchema,
+  type GraphProto,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  TensorProtoSchema,
+  type AttributeProto,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from './onnx_pb.js';
+import {
+  type AttributeKind,
+  type Attributes,
+  isComposite,
+  type Node,
+  type Value,
+  type ValueType,
+} from './graph.js';
+import { onnxType } from './operators/elementwise.js';
+import { prune } from './prune.js';
+import { bytesOf, dtypeOf, type HostTensor } from './tensor.js';
+
+/** Operator sets that the table is written against (ONNX Runtime 1.30 knows 26). */
+const opsets = { '': 20n, 'com.microsoft': 1n };
+const irVersion = 10n;
+
+/** A graph's outputs, by the names that a session knows them by. */
+export type NamedValues = Readonly<Record<string, Value>>;
+
+/**
+ * The part of a graph that `outputs` depend on.
+ *
+ * @param outputs name → value; the same value may have several names.
+ * @param initializers input name → elements that are stored in the file instead of being asked for.
+ */
+export function encodeGraph(
+  name: string,
+  inputs: readonly Value[],
+  outputs: NamedValues,
+  initializers: ReadonlyMap<string, HostTensor> = new Map(),
+): GraphProto {
+  const graph = (Object.values(outputs)[0] as Value).graph;
+  const live = prune(graph, Object.values(outputs));
+  const stored = [...initializers].map(([key, tensor]) => encodeTensor(key, tensor));
+  // Outputs get their names through Identity, which ONNX Runtime removes where it can.
+  const named = Object.entries(outputs).map(([key, value]) =>
+    create(NodeProtoSchema, {
+      name: `output/${key}`,
+      opType: 'Identity',
+      input: [value.name],
+      output: [key],
+    }),
+  );
+  return create(GraphProtoSchema, {
+    name,
+    node: [...live.nodes.map(encodeNode), ...named],
+    input: inputs
+      .filter((input) => !initializers.has(input.name))
+      .map((input) => valueInfo(input.name, input)),
+    output: Object.entries(outputs).map(([key, value]) => valueInfo(key, value)),
+    initializer: [
+      ...stored,
+      ...live.constants.map(({ name: key, shape, data }) =>
+        encodeTensor(key, { shape: shape as readonly number[], data: data as HostTensor['data'] }),
+      ),
+    ],
+  });
+}
+
+/** A whole ONNX file. */
+export function encodeModel(graph: GraphProto): Uint8Array {
+  const model = create(ModelProtoSchema, {
+    irVersion,
+    producerName: 'temper',
+    opsetImport: Object.entries(opsets).map(([domain, version]) => ({ domain, version })),
+    graph,
+  });
+  return toBinary(ModelProtoSchema, model);
+}
+
+export function valueInfo(name: string, { dtype, shape }: ValueType): ValueInfoProto {
+  const dim = shape.map((size) => ({
+    value:
+      typeof size === 'number'
+        ? { case: 'dimValue' as const, value: BigInt(size) }
+        : { case: 'dimParam' as const, value: size },
+  }));
+  const tensorType = { elemType: onnxType(dtype), shape: { dim } };
+  return create(ValueInfoProtoSchema, { name, type: { value: { case: 'tensorType', value: tensorType } } });
+}
+
+function encodeTensor(name: string, { shape, data }: HostTensor): TensorProto {
+  const dims = shape.map(BigInt);
+  return create(TensorProtoSchema, { name, dims, dataType: onnxType(dtypeOf(data)), rawData: bytesOf(data) });
+}
+
+function encodeNode({ operator, name, inputs, attributes, outputs }: Node): NodeProto {
+  if (isComposite(operator)) throw new Error(`${name} is a composite: only its parts are written`);
+  return create(NodeProtoSchema, {
+    name,
+    opType: operator.type,
+    domain: operator.domain,
+    input: inputs.map((input) => input?.name ?? ''),
+    output: outputs.map((output) => output.name),
+    attribute: encodeAttributes(operator.attributes, attributes),
+  });
+}
+
+function encodeAttributes(
+  kinds: Readonly<Record<string, AttributeKind>>,
+  attributes: Attributes,
+): AttributeProto[] {
+  return Object.entries(kinds).flatMap(([name, kind]) => {
+    const value = attributes[name];
+    return value === undefined ? [] : [encodeAttribute(name, kind, value)];
+  });
+}
+
+function encodeAttribute(
+  name: string,
+  kind: AttributeKind,
+  value: NonNullable<Attributes[string]>,
+): AttributeProto {
+  switch (kind) {
+    case 'int':
+      return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value as number) });
+    case 'float':
+      return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value as number });
+    case 'ints':
+      return create(AttributeProtoSchema, {
+        name,
+        type: AttributeType.INTS,
+        ints: (value as number[]).map(BigInt),
+      });
+    case 'string':
+      return create(AttributeProtoSchema, {
+        name,
+        type: AttributeType.STRING,
+        s: Buffer.from(value as string),
+      });
+  }
+}
+
+/** A node whose body is another graph: K steps of a training step. */
+export function encodeScan(
+  body: GraphProto,
+  scanInputs: number,
+  inputs: string[],
+  outputs: string[],
+): NodeProto {
+  return create(NodeProtoSchema, {
+    name: 'steps',
+    opType: 'Scan',
+    input: inputs,
+    output: outputs,
+    attribute: [
+      create(AttributeProtoSchema, { name: 'body', type: AttributeType.GRAPH, g: body }),
+      create(AttributeProtoSchema, {
+        name: 'num_scan_inputs',
+        type: AttributeType.INT,
+        i: BigInt(scanInputs),
+      }),
+    ],
+  });
+}

@@ -1,0 +1,115 @@
+/** @file Optimizers as nodes of the training graph. */
+import type { Value } from './graph.js';
+import { add, cast, div, min, mul, pow, reduceSumSquare, sqrt, sub } from './operators/index.js';
+import { type Schedule, scheduleFactor } from './schedule.js';
+
+/** AdamW (Loshchilov & Hutter, 2019), to the letter of torch.optim.AdamW; without weight decay it is Adam. */
+export interface AdamW {
+  readonly kind: 'adamw';
+  readonly learningRate: number;
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  readonly weightDecay: number;
+}
+
+/** Plain stochastic gradient descent, as torch.optim.SGD without momentum. */
+export interface Sgd {
+  readonly kind: 'sgd';
+  readonly learningRate: number;
+  readonly weightDecay: number;
+}
+
+export type Optimizer = AdamW | Sgd;
+
+/** One parameter about to be updated. */
+export interface Update {
+  readonly parameter: Value;
+  /** Before clipping. */
+  readonly gradient: Value;
+  /** What the optimizer remembers about the parameter, by the names of {@link optimizerSlots}. */
+  readonly slots: Readonly<Record<string, Value>>;
+  readonly decay: boolean;
+}
+
+export interface Updated {
+  readonly parameter: Value;
+  readonly slots: Readonly<Record<string, Value>>;
+}
+
+/** The tensors, each of the parameter's shape, that an optimizer keeps for every parameter. */
+export const optimizerSlots = {
+  adamw: ['first', 'second'],
+  sgd: [],
+} as const satisfies Record<Optimizer['kind'], readonly string[]>;
+
+/** The step's scalars are computed in float64, as PyTorch does, since 1 − 0.999ᵗ has no digits to lose. */
+interface StepScalars {
+  /** 0-based, float64. */
+  readonly step: Value;
+  readonly rate: Value;
+  /** By which gradients are multiplied so that their global norm stays within bounds; float32. */
+  readonly clip: Value | undefined;
+}
+
+/**
+ * One optimizer step for all parameters.
+ *
+ * @param step 0-based number of the step, float64 scalar
+ * @param clipNorm bound of the gradients' global norm, as torch.nn.utils.clip_grad_norm_; undefined: no bound
+ */
+export function optimize(
+  optimizer: Optimizer,
+  updates: readonly Update[],
+  { step, steps, schedule, clipNorm }: { step: Value; steps: number; schedule: Schedule; clipNorm?: number },
+): { updated: Updated[]; gradientNorm: Value; rate: Value } {
+  const gradientNorm = globalNorm(updates.map(({ gradient }) => gradient));
+  const clip =
+    clipNorm === undefined ? undefined : min(div(clipNorm32(step, clipNorm), add(gradientNorm, 1e-6)), 1);
+  const rate = mul(scheduleFactor(step, schedule, steps), optimizer.learningRate);
+  const scalars = { step, rate, clip };
+  const rule = optimizer.kind === 'adamw' ? adamW(optimizer, scalars) : sgd(optimizer, scalars);
+  return { updated: updates.map(rule), gradientNorm, rate };
+}
+
+function clipNorm32(step: Value, clipNorm: number): Value {
+  return step.graph.scalar(clipNorm, 'float32');
+}
+
+function globalNorm(gradients: readonly Value[]): Value {
+  return sqrt(
+    gradients.map((gradient) => reduceSumSquare(gradient)).reduce((sum, square) => add(sum, square)),
+  );
+}
+
+/**
+ * θ ← θ·(1 − lr·λ) − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε), with m and v the decayed means of g and g².
+ * Everything that does not depend on the element is folded into five scalars, so that each element is read
+ * and written as few times as ONNX's operators allow.
+ */
+function adamW({ betas: [beta1, beta2], eps, weightDecay }: AdamW, { step, rate, clip }: StepScalars) {
+  const t = add(step, 1);
+  const f32 = (x: Value) => cast(x, 'float32');
+  const beta = (value: number) => step.graph.scalar(value, step.dtype);
+  const rootCorrection2 = sqrt(sub(1, pow(beta(beta2), t)));
+  const stepSize = f32(div(mul(rate, rootCorrection2), sub(1, pow(beta(beta1), t))));
+  const epsilon = f32(mul(rootCorrection2, eps));
+  const shrink = f32(sub(1, mul(rate, weightDecay)));
+  const weight1 = clip === undefined ? step.graph.scalar(1 - beta1) : mul(clip, 1 - beta1);
+  const weight2 = clip === undefined ? step.graph.scalar(1 - beta2) : mul(mul(clip, clip), 1 - beta2);
+  return ({ parameter, gradient, slots, decay }: Update): Updated => {
+    const first = add(mul(slots['first'] as Value, beta1), mul(gradient, weight1));
+    const second = add(mul(slots['second'] as Value, beta2), mul(mul(gradient, gradient), weight2));
+    const change = mul(div(first, add(sqrt(second), epsilon)), stepSize);
+    const kept = decay && weightDecay !== 0 ? mul(parameter, shrink) : parameter;
+    return { parameter: sub(kept, change), slots: { first, second } };
+  };
+}
+
+function sgd({ weightDecay }: Sgd, { rate, clip }: StepScalars) {
+  const rate32 = cast(rate, 'float32');
+  return ({ parameter, gradient, decay }: Update): Updated => {
+    const clipped = clip === undefined ? gradient : mul(gradient, clip);
+    const decayed = decay && weightDecay !== 0 ? add(clipped, mul(parameter, weightDecay)) : clipped;
+    return { parameter: sub(parameter, mul(decayed, rate32)), slots: {} };
+  };
+}

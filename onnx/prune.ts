@@ -1,0 +1,27 @@
+/** @file Leaving out what nothing depends on: ONNX Runtime would run it all the same. */
+import { isComposite, type Graph, type Node, type Value } from './graph.js';
+
+/** What has to be written for a graph to compute some outputs. */
+export interface LiveGraph {
+  /** In an order in which they can run; composites are represented by their parts. */
+  readonly nodes: readonly Node[];
+  readonly constants: readonly Value[];
+  /** The inputs that are read. */
+  readonly inputs: ReadonlySet<Value>;
+}
+
+/** The nodes, constants and inputs that `outputs` depend on. */
+export function prune(graph: Graph, outputs: readonly Value[]): LiveGraph {
+  const live = new Set(outputs);
+  const nodes: Node[] = [];
+  for (const node of [...graph.nodes].reverse()) {
+    if (isComposite(node.operator) || !node.outputs.some((output) => live.has(output))) continue;
+    nodes.push(node);
+    for (const input of node.inputs) if (input !== undefined) live.add(input);
+  }
+  return {
+    nodes: nodes.reverse(),
+    constants: [...live].filter((value) => value.data !== undefined),
+    inputs: new Set(graph.inputs.filter((input) => live.has(input))),
+  };
+}
