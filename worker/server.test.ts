@@ -1,0 +1,146 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EnvironmentError } from '../base/errors.js';
+import { entryPoint } from '../base/folders.js';
+import { isRunning } from './processes.js';
+import { startServer, type LocalServer, type ServerOptions } from './server.js';
+
+let folder: string;
+let said: string[];
+let servers: LocalServer[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'temper-server-'));
+  said = [];
+  servers = [];
+});
+
+afterEach(async () => {
+  for (const server of servers) await server.stop();
+  await rm(folder, { recursive: true });
+});
+
+async function start(options: Partial<ServerOptions> = {}): Promise<LocalServer> {
+  const server = await startServer({ folder, log: (line) => said.push(line), ...options });
+  servers.push(server);
+  return server;
+}
+
+async function withClient<T>(server: LocalServer, use: (client: Client) => Promise<T>): Promise<T> {
+  const connection = await Connection.connect({ address: server.address });
+  try {
+    return await use(new Client({ connection }));
+  } finally {
+    await connection.close();
+  }
+}
+
+const portOf = (address: string) => Number(address.split(':').at(-1));
+
+async function occupy(port: number): Promise<() => Promise<void>> {
+  const other = createServer();
+  await new Promise<void>((done) => other.listen(port, '127.0.0.1', done));
+  return () => new Promise((done) => other.close(() => done()));
+}
+
+describe('the embedded server', () => {
+  it('answers, serves its UI, and keeps closed workflows for 90 days', async () => {
+    const server = await start();
+    const ui = await fetch(server.uiAddress);
+    expect(ui.status).toBe(200);
+    await withClient(server, async ({ connection }) => {
+      const { config } = await connection.workflowService.describeNamespace({ namespace: 'default' });
+      expect(Number(config?.workflowExecutionRetentionTtl?.seconds)).toBe(90 * 86_400);
+    });
+  });
+
+  it('is found at its old address again, with its workflows and search attributes', async () => {
+    const searchAttributes = { TemperTask: 'Keyword', TemperAccuracy: 'Double' } as const;
+    const first = await start({ searchAttributes });
+    await withClient(first, (client) =>
+      client.workflow.start('nobodyRunsIt', {
+        workflowId: 'kept',
+        taskQueue: 'none',
+        searchAttributes: { TemperTask: ['dialects'], TemperAccuracy: [0.5] },
+      }),
+    );
+    await first.stop();
+
+    const second = await start({ searchAttributes: { ...searchAttributes, TemperSeed: 'Int' } });
+    expect({ address: second.address, ui: second.uiAddress }).toEqual({
+      address: first.address,
+      ui: first.uiAddress,
+    });
+    await withClient(second, async (client) => {
+      const found = await client.workflow.count(`TemperTask = 'dialects' AND TemperSeed IS NULL`);
+      expect(found.count).toBe(1);
+      const description = await client.workflow.getHandle('kept').describe();
+      expect(description.status.name).toBe('RUNNING');
+    });
+  });
+
+  it('refuses a search attribute that exists with another type', async () => {
+    const first = await start({ searchAttributes: { TemperTask: 'Keyword' } });
+    await first.stop();
+    const again = start({ searchAttributes: { TemperTask: 'Int' } });
+    await expect(again).rejects.toThrow('TemperTask is Keyword, Temper needs Int');
+  });
+
+  it('takes the next port, and says so, when another program has the one it had', async () => {
+    const first = await start();
+    await first.stop();
+    const release = await occupy(portOf(first.address));
+    try {
+      const second = await start();
+      expect(second.address).not.toBe(first.address);
+      expect(said.join('\n')).toContain(`port ${portOf(first.address)} is in use by another program`);
+    } finally {
+      await release();
+    }
+  });
+
+  it('says how it went when it dies, with the end of its log', async () => {
+    const server = await start();
+    process.kill(server.pid, 'SIGKILL');
+    expect(await server.exited).toContain('was ended by SIGKILL');
+  });
+
+  it('that cannot start is an error that quotes its log', async () => {
+    const cli = { path: '/bin/ls', version: '0', how: 'a wrong program' };
+    const starting = start({ cli });
+    await expect(starting).rejects.toThrow(EnvironmentError);
+    await expect(starting).rejects.toThrow(/exit code 2[^]*unrecognized option/);
+  });
+
+  it('dies with the process that started it, even when that is killed', async () => {
+    const script = `
+      import { startServer } from ${JSON.stringify(pathToFileURL(entryPoint('worker/server')).href)};
+      const { pid } = await startServer({ folder: ${JSON.stringify(folder)}, log: () => {} });
+      process.stdout.write(String(pid) + '\\n');
+      setInterval(() => {}, 1000);
+    `;
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const line = await new Promise<string>((settle) =>
+      parent.stdout.once('data', (data) => settle(String(data))),
+    );
+    const pid = Number(line);
+    expect(await isRunning(pid, folder)).toBe(true);
+
+    parent.kill('SIGKILL');
+    while (await isRunning(pid, folder)) await sleep(20);
+
+    // What it had written is whole, and its successor is found where it was.
+    const record = JSON.parse(await readFile(join(folder, 'server.json'), 'utf8')) as { port: number };
+    const successor = await start();
+    expect(portOf(successor.address)).toBe(record.port);
+  });
+});
