@@ -1,14 +1,9 @@
 /** @file Rows of a CSV or TSV file with a header, quoted as RFC 4180 says (line breaks inside quotes included). */
-import { CsvError, parse } from 'csv-parse';
+import { CsvError, parse, type InfoRecord } from 'csv-parse';
 import { Readable } from 'node:stream';
 import { UserError } from '../base/errors.js';
 import { checkColumns, type Row } from './columns.js';
 import { textBlocks } from './text.js';
-
-interface ParsedRecord {
-  record: string[];
-  info: { lines: number };
-}
 
 /** Throws a UserError for a header without the columns, a ragged row, a quote that never closes, or no UTF-8. */
 export async function* csvRows(
@@ -16,31 +11,57 @@ export async function* csvRows(
   delimiter: string,
   columns: readonly string[],
 ): AsyncGenerator<Row> {
-  const parser = parse({ delimiter, info: true, relax_column_count: true, skip_empty_lines: true });
+  const locate = locator();
+  // A quote inside an unquoted text is taken as it stands, as pandas and DuckDB do.
+  const parser = parse({
+    delimiter,
+    relax_quotes: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    on_record: locate.record,
+  });
   const source = Readable.from(textBlocks(path), { objectMode: false });
   source.on('error', (error) => parser.destroy(error)).pipe(parser);
   let header: string[] | undefined;
   let number = 0;
-  let line = 1;
   try {
-    for await (const { record, info } of parser as AsyncIterable<ParsedRecord>) {
-      const place = `line ${line}`;
-      line = info.lines + 1;
+    for await (const fields of parser as AsyncIterable<string[]>) {
+      const place = `line ${locate.lineOf(fields)}`;
       if (header === undefined) {
-        header = checkedHeader(path, record, columns);
+        header = checkedHeader(path, fields, columns);
         continue;
       }
-      if (record.length !== header.length) throw raggedRow(path, place, record, header);
-      const values = Object.fromEntries(header.map((name, i) => [name, record[i]]));
-      yield { number: ++number, place, values };
+      if (fields.length !== header.length) throw raggedRow(path, place, fields, header);
+      yield {
+        number: ++number,
+        place,
+        values: Object.fromEntries(header.map((name, i) => [name, fields[i]])),
+      };
     }
   } catch (error) {
-    throw error instanceof CsvError ? csvError(path, line, error) : error;
+    throw error instanceof CsvError ? csvError(path, locate.nextLine(), error) : error;
   } finally {
     source.destroy();
   }
   if (header === undefined)
     throw new UserError(`${path} is empty; expected a header line with the columns' names`);
+}
+
+/** Tells records' first lines while they are parsed: a parser's error comes before its last records are read. */
+function locator() {
+  const firstLines = new WeakMap<string[], number>();
+  let next = 1;
+  let blank = 0;
+  return {
+    record: (fields: string[], { lines, empty_lines }: InfoRecord): string[] => {
+      firstLines.set(fields, next + empty_lines - blank);
+      next = lines + 1;
+      blank = empty_lines;
+      return fields;
+    },
+    lineOf: (fields: string[]) => firstLines.get(fields),
+    nextLine: () => next,
+  };
 }
 
 function checkedHeader(path: string, header: string[], columns: readonly string[]): string[] {
@@ -60,14 +81,9 @@ function raggedRow(path: string, place: string, record: string[], header: string
 }
 
 function csvError(path: string, line: number, error: CsvError): UserError {
-  const advice: Partial<Record<string, string>> = {
-    CSV_QUOTE_NOT_CLOSED:
-      'a quote opens here and never closes; a quote inside a quoted text is written twice ("")',
-    CSV_INVALID_CLOSING_QUOTE: 'a quote inside a quoted text must be written twice ("")',
-    INVALID_OPENING_QUOTE:
-      'a text with quotes in it must stand in quotes, each quote inside written twice ("")',
-  };
-  return new UserError(`${path}, row starting at line ${line}: ${advice[error.code] ?? error.message}`, {
-    cause: error,
-  });
+  const reason =
+    error.code === 'CSV_QUOTE_NOT_CLOSED'
+      ? 'a quote opens in this row and never closes; a quote inside a quoted text is written twice ("")'
+      : error.message;
+  return new UserError(`${path}, row starting at line ${line}: ${reason}`, { cause: error });
 }
