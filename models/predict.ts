@@ -1,0 +1,209 @@
+/** @file Predictions: probabilities of choices or classes, and a language model's loss. */
+import type ort from 'onnxruntime-node';
+import type { Device } from '../onnx/device.js';
+import { encodeModel } from '../onnx/encode.js';
+import { openSession, type SessionLease, toOrt } from '../onnx/session.js';
+import type { Tensors } from '../onnx/trainer.js';
+import { headGraph, languageModelLossGraph } from './forward.js';
+import type { GptConfig } from './gpt.js';
+import { type Head, modelParameters } from './heads.js';
+import type { LanguageModelRow } from './training.js';
+
+/**
+ * Every run of ONNX Runtime is of this many rows and of a length that depends on the row alone, filled up
+ * where rows are missing: so a row's result does not depend, to the last bit, on the rows around it.
+ */
+const batchRows = 32;
+
+export interface PredictedRow {
+  readonly tokens: readonly number[];
+  /** Token ids to choose from; not for classes. */
+  readonly choices?: readonly number[];
+}
+
+interface PredictedModel {
+  readonly config: GptConfig;
+  /** None: choices are made by the language model as it is. */
+  readonly head?: Head;
+  readonly parameters: Tensors;
+}
+
+/**
+ * Predicts with a model, or with other parameters of the same shapes: weights are fed, not stored in the
+ * graph, so that following a training costs no new session.
+ */
+export class Predictor {
+  readonly #config: GptConfig;
+  readonly #head: Head;
+  readonly #parameters: Tensors;
+  readonly #device: Device;
+  readonly #leases = new Map<'head' | 'loss', SessionLease>();
+
+  private constructor({ config, head = { kind: 'choices' }, parameters }: PredictedModel, device: Device) {
+    this.#config = config;
+    this.#head = head;
+    this.#parameters = parameters;
+    this.#device = device;
+  }
+
+  static async create(model: PredictedModel, { device }: { device: Device }): Promise<Predictor> {
+    const predictor = new Predictor(model, device);
+    await predictor.#session('head');
+    return predictor;
+  }
+
+  /** Probabilities of each row's choices, or of the classes. */
+  async choiceProbabilities(
+    rows: readonly PredictedRow[],
+    parameters = this.#parameters,
+  ): Promise<number[][]> {
+    const { session } = await this.#session('head');
+    const weights = this.#weights(parameters, this.#head);
+    const results: number[][] = new Array<number[]>(rows.length);
+    for (const group of this.#groups(rows, (row) => row.choices?.length ?? 0)) {
+      const count = rows[group.indices[0] as number]?.choices?.length ?? 0;
+      const last = new Int32Array(batchRows);
+      const choices = new Int32Array(batchRows * count);
+      group.indices.forEach((index, i) => {
+        const row = rows[index] as PredictedRow;
+        last[i] = row.tokens.length - 1;
+        choices.set(row.choices ?? [], i * count);
+      });
+      const feeds: Record<string, ort.Tensor> = {
+        ...weights,
+        tokens: toOrt({ shape: [batchRows, group.length], data: this.#tokens(rows, group) }),
+        last: toOrt({ shape: [batchRows], data: last }),
+      };
+      if (this.#head.kind === 'choices')
+        feeds['choices'] = toOrt({ shape: [batchRows, count], data: choices });
+      const logits = (await session.run(feeds))['logits'] as ort.Tensor;
+      const width = logits.dims[1] as number;
+      group.indices.forEach((index, i) => {
+        results[index] = softmax((logits.data as Float32Array).subarray(i * width, (i + 1) * width));
+      });
+    }
+    return results;
+  }
+
+  /** Mean of −log p over the tokens that count, of all rows together. Only for language models. */
+  async languageModelLoss(rows: readonly LanguageModelRow[], parameters = this.#parameters): Promise<number> {
+    if (this.#head.kind !== 'choices') throw new Error('a classifier has no language model loss');
+    const { session } = await this.#session('loss');
+    const weights = this.#weights(parameters, this.#head);
+    const totals = new Array<{ loss: number; weight: number }>(rows.length);
+    for (const group of this.#groups(
+      rows.map(({ tokens }) => ({ tokens: tokens.slice(0, -1) })),
+      () => 0,
+    )) {
+      const targets = new Int32Array(batchRows * group.length);
+      const inputs = group.indices.map((index) => rows[index] as LanguageModelRow);
+      inputs.forEach(({ tokens }, i) => targets.set(tokens.slice(1), i * group.length));
+      const shape = [batchRows, group.length];
+      const shortened = rows.map(({ tokens }) => ({ tokens: tokens.slice(0, -1) }));
+      const output = await session.run({
+        ...weights,
+        tokens: toOrt({ shape, data: this.#tokens(shortened, group) }),
+        targets: toOrt({ shape, data: targets }),
+      });
+      const losses = (output['losses'] as ort.Tensor).data as Float32Array;
+      inputs.forEach((row, i) => {
+        totals[group.indices[i] as number] = rowLoss(
+          row,
+          losses.subarray(i * group.length, (i + 1) * group.length),
+        );
+      });
+    }
+    // Summed in the order of the rows, whatever groups they were run in.
+    const sum = totals.reduce((all, row) => ({ loss: all.loss + row.loss, weight: all.weight + row.weight }));
+    return sum.loss / sum.weight;
+  }
+
+  /** Gives the sessions back. */
+  async release(): Promise<void> {
+    for (const lease of this.#leases.values()) await lease.release();
+    this.#leases.clear();
+  }
+
+  async #session(kind: 'head' | 'loss'): Promise<SessionLease> {
+    const open = this.#leases.get(kind);
+    if (open !== undefined) return open;
+    const graph =
+      kind === 'head'
+        ? headGraph(this.#config, this.#head, 'fed')
+        : languageModelLossGraph(this.#config, 'fed');
+    const lease = await openSession(encodeModel(graph), this.#device);
+    this.#leases.set(kind, lease);
+    return lease;
+  }
+
+  #weights(parameters: Tensors, head: Head): Record<string, ort.Tensor> {
+    return Object.fromEntries(
+      modelParameters(this.#config, head).map(({ name }) => {
+        const tensor = parameters[name];
+        if (tensor === undefined) throw new Error(`the model lacks the parameter "${name}"`);
+        return [name, toOrt(tensor)];
+      }),
+    );
+  }
+
+  /** Rows that run together: of one padded length and one number of choices, at most {@link batchRows}. */
+  #groups<Row extends { tokens: readonly number[] }>(
+    rows: readonly Row[],
+    countOf: (row: Row) => number,
+  ): Group[] {
+    const kinds = new Map<string, Group>();
+    const groups: Group[] = [];
+    rows.forEach((row, index) => {
+      const length = paddedLength(row.tokens.length, this.#config.context, index);
+      const key = `${length} ${countOf(row)}`;
+      let group = kinds.get(key);
+      if (group === undefined || group.indices.length === batchRows) {
+        group = { length, indices: [] };
+        kinds.set(key, group);
+        groups.push(group);
+      }
+      group.indices.push(index);
+    });
+    return groups;
+  }
+
+  #tokens(rows: readonly { tokens: readonly number[] }[], { indices, length }: Group): Int32Array {
+    const tokens = new Int32Array(batchRows * length);
+    indices.forEach((index, i) => tokens.set(rows[index]?.tokens ?? [], i * length));
+    return tokens;
+  }
+}
+
+interface Group {
+  readonly length: number;
+  readonly indices: number[];
+}
+
+/** The next power of two, or the context: few shapes, and one that the row alone decides. */
+function paddedLength(length: number, context: number, index: number): number {
+  if (length === 0 || length > context) {
+    throw new RangeError(`row ${index} has ${length} tokens: 1 to ${context} fit into the model's context`);
+  }
+  return Math.min(context, 2 ** Math.ceil(Math.log2(length)));
+}
+
+function rowLoss(
+  { tokens, weights }: LanguageModelRow,
+  losses: Float32Array,
+): { loss: number; weight: number } {
+  let [loss, weight] = [0, 0];
+  for (let position = 0; position + 1 < tokens.length; position++) {
+    const counts = weights === undefined ? 1 : (weights[position + 1] ?? 0);
+    loss += counts * (losses[position] as number);
+    weight += counts;
+  }
+  return { loss, weight };
+}
+
+/** In float64, so that probabilities add up to one. */
+function softmax(logits: Float32Array): number[] {
+  const highest = logits.reduce((max, logit) => Math.max(max, logit), -Infinity);
+  const powers = Array.from(logits, (logit) => Math.exp(logit - highest));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}
