@@ -1,7 +1,7 @@
 /** @file What a store holds, as data for people: listing, finding by a prefix, verifying everything. */
 import { UserError } from '../base/errors.js';
 import { setAside } from './aside.js';
-import { entriesOf } from './durable.js';
+import { foldersIn } from './durable.js';
 import { glanceCheaply, inspectFully, readManifest, type Verified } from './inspect.js';
 import { areaFolder, artifactFolder, kindFolder } from './layout.js';
 import { stageLogs } from './log.js';
@@ -40,13 +40,10 @@ export interface VerifyResult {
 
 /** Addresses of all that is published, sorted by kind and key. */
 export async function listRefs(root: string, kind?: string): Promise<ArtifactRef[]> {
-  const kinds =
-    kind === undefined
-      ? (await entriesOf(areaFolder(root, 'artifacts'))).map(({ name }) => name).sort()
-      : [kind];
+  const kinds = kind === undefined ? (await foldersIn(areaFolder(root, 'artifacts'))).sort() : [kind];
   const refs: ArtifactRef[] = [];
   for (const each of kinds) {
-    const keys = (await entriesOf(kindFolder(root, each))).map(({ name }) => name).sort();
+    const keys = (await foldersIn(kindFolder(root, each))).sort();
     refs.push(...keys.filter((key) => /^[0-9a-f]{64}$/.test(key)).map((key) => ({ kind: each, key })));
   }
   return refs;

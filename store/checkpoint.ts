@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { messageOf } from '../base/errors.js';
 import { moveToDamaged } from './aside.js';
 import {
-  entriesOf,
+  foldersIn,
   hashFile,
   makeFolder,
   renameOntoFree,
@@ -97,7 +97,7 @@ export function checkpointsOf(root: string, ref: ArtifactRef, token: string): Ch
 export async function dropCheckpoints(root: string, ref: ArtifactRef): Promise<void> {
   const folder = checkpointsFolder(root, ref);
   const away = join(areaFolder(root, 'checkpoints'), `.${ref.key}-${randomName()}`);
-  if ((await entriesOf(folder)).length === 0) return;
+  if ((await foldersIn(folder)).length === 0) return;
   await rename(folder, away);
   await rm(away, { recursive: true, force: true });
 }
@@ -132,13 +132,17 @@ async function whatIsWrong(folder: string, step: number): Promise<string | undef
  * @returns of how many stages
  */
 export async function sweepCheckpoints(root: string): Promise<number> {
-  const kinds = (await entriesOf(areaFolder(root, 'artifacts'))).map(({ name }) => name);
+  const kinds = await foldersIn(areaFolder(root, 'artifacts'));
   let swept = 0;
-  for (const { name: key } of await entriesOf(areaFolder(root, 'checkpoints'))) {
-    const dropped = key.startsWith('.');
-    if (!dropped && !kinds.some((kind) => existsSync(artifactFolder(root, { kind, key })))) continue;
-    if (dropped) await rm(join(areaFolder(root, 'checkpoints'), key), { recursive: true, force: true });
-    else await dropCheckpoints(root, { kind: '', key });
+  for (const name of await foldersIn(areaFolder(root, 'checkpoints'))) {
+    const folder = join(areaFolder(root, 'checkpoints'), name);
+    if (name.startsWith('.')) {
+      await rm(folder, { recursive: true, force: true });
+    } else if (kinds.some((kind) => existsSync(artifactFolder(root, { kind, key: name })))) {
+      const ref = { kind: '', key: name };
+      if ((await currentToken(root, ref)) !== undefined) continue;
+      await dropCheckpoints(root, ref);
+    } else continue;
     swept++;
   }
   return swept;
@@ -147,8 +151,8 @@ export async function sweepCheckpoints(root: string): Promise<number> {
 /** Checkpoints of a stage under all tokens, newest step first. */
 async function savedBelow(all: string): Promise<Saved[]> {
   const saved: Saved[] = [];
-  for (const { name: token } of await entriesOf(all))
-    for (const { name } of await entriesOf(join(all, token)))
+  for (const token of await foldersIn(all))
+    for (const name of await foldersIn(join(all, token)))
       if (/^\d+$/.test(name)) saved.push({ step: Number(name), folder: join(all, token, name), token });
   return saved.sort((a, b) => b.step - a.step || (a.token < b.token ? -1 : 1));
 }
@@ -167,9 +171,9 @@ async function prune(root: string, ref: ArtifactRef, token: string): Promise<voi
     await unlessGone(rename(folder, away));
     await rm(away, { recursive: true, force: true });
   }
-  for (const { name: writer } of await entriesOf(all)) {
+  for (const writer of await foldersIn(all)) {
     if (!isHolder && writer !== token) continue;
-    for (const { name } of await entriesOf(join(all, writer)))
+    for (const name of await foldersIn(join(all, writer)))
       if (name.startsWith('.')) await rm(join(all, writer, name), { recursive: true, force: true });
   }
 }

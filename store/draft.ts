@@ -3,7 +3,7 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactMissing, withStoreErrors } from './errors.js';
 import {
-  entriesOf,
+  foldersIn,
   hashFile,
   makeFolder,
   renameOntoFree,
@@ -103,7 +103,7 @@ async function describe(folder: string): Promise<ManifestFile[]> {
 /** Removes the drafts whose writers are dead. @returns how many there were */
 export async function sweepDrafts(root: string): Promise<number> {
   let swept = 0;
-  for (const { name } of await entriesOf(areaFolder(root, 'drafts'))) {
+  for (const name of await foldersIn(areaFolder(root, 'drafts'))) {
     const folder = join(areaFolder(root, 'drafts'), name);
     if (!(await isAbandoned(folder, name))) continue;
     await rm(folder, { recursive: true, force: true });

@@ -24,12 +24,22 @@ export async function sync(path: string): Promise<void> {
   }
 }
 
-/** Makes a folder and those above it, each of them synced into its parent. */
+/**
+ * Makes a folder and those above it that are missing, each synced into its parent. (Node's own recursive `mkdir` never
+ * returns where a file system answers ENOENT below a folder that exists, as /proc does.)
+ */
 export async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return;
-  for (let folder = path; folder.length >= first.length; folder = dirname(folder))
-    await sync(dirname(folder));
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path).catch((again: unknown) => {
+      if (codeOf(again) !== 'EEXIST') throw again; // another process made it meanwhile
+    });
+  }
+  await sync(dirname(path));
 }
 
 /** Writes a new file and syncs it; the folder's entry is the caller's to sync. */
@@ -117,6 +127,11 @@ export async function syncTree(folder: string): Promise<FoundFile[]> {
 /** The entries of a folder; none where there is no such folder. */
 export async function entriesOf(folder: string): Promise<Dirent[]> {
   return (await unlessGone(readdir(folder, { withFileTypes: true }))) ?? [];
+}
+
+/** Names of the folders in a folder; files that strayed there are nobody's business. */
+export async function foldersIn(folder: string): Promise<string[]> {
+  return (await entriesOf(folder)).filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
 /** The result of an operation on something that another process may have moved away first: undefined where it has. */

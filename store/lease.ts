@@ -11,7 +11,7 @@ import { readFile, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { codeOf } from '../base/errors.js';
-import { createWhole, entriesOf, makeFolder, unlessGone } from './durable.js';
+import { createWhole, entriesOf, foldersIn, makeFolder, unlessGone } from './durable.js';
 import { LeaseLost, withStoreErrors } from './errors.js';
 import { areaFolder, leaseFolder } from './layout.js';
 import type { ArtifactRef } from './manifest.js';
@@ -175,7 +175,7 @@ async function recordNumbers(folder: string): Promise<number[]> {
 /** Removes the records of leases that ended long ago. @returns how many leases there were */
 export async function sweepLeases(root: string): Promise<number> {
   let swept = 0;
-  for (const { name } of await entriesOf(areaFolder(root, 'leases'))) {
+  for (const name of await foldersIn(areaFolder(root, 'leases'))) {
     const folder = join(areaFolder(root, 'leases'), name);
     const { record } = await newestRecord(folder);
     if (

@@ -1,7 +1,7 @@
 /** @file Logs of stages: one text file an attempt, only ever added to, kept after publication. */
-import { appendFile, mkdir } from 'node:fs/promises';
+import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { entriesOf } from './durable.js';
+import { entriesOf, makeFolder } from './durable.js';
 import { withStoreErrors } from './errors.js';
 import { logFolder } from './layout.js';
 import type { ArtifactRef } from './manifest.js';
@@ -19,7 +19,7 @@ export function stageLog(root: string, ref: ArtifactRef, attempt: number): Stage
   let last: Promise<void> = Promise.resolve();
   const write = (text: string): Promise<void> =>
     withStoreErrors(path, async () => {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       await appendFile(path, text);
     });
   return {

@@ -2,7 +2,7 @@ import { cp, readFile, rename, rm, stat, truncate, utimes, writeFile } from 'nod
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { inputFrom, publication, publish, refTo, temporaryFolder } from './fixtures.js';
+import { inputFrom, publication, publish, refTo, temporaryFolder } from '../test/store.js';
 import { ArtifactDamaged, ArtifactMissing, Store, type ArtifactRef } from './store.js';
 
 const folder = temporaryFolder();

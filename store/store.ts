@@ -1,6 +1,6 @@
 /** @file The store: every result under the hash of what was asked for, in a local folder that many processes share. */
 import { randomUUID } from 'node:crypto';
-import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve as absolute } from 'node:path';
 import { z } from 'zod';
 import { codeOf, EnvironmentError, messageOf, UserError } from '../base/errors.js';
@@ -10,7 +10,7 @@ import { openDraft, sweepDrafts, type Draft } from './draft.js';
 import { createWhole, makeFolder, sync } from './durable.js';
 import { withStoreErrors } from './errors.js';
 import type { Verified } from './inspect.js';
-import { areaFolder, areas, checkRef, layoutVersion, randomName, storeFile } from './layout.js';
+import { areaFolder, areas, checkRef, layoutVersion, storeFile } from './layout.js';
 import { sweepLeases, takeLease, type Held, type Lease } from './lease.js';
 import { lineage, type LineageNode } from './lineage.js';
 import { stageLog, stageLogs, type StageLog } from './log.js';
@@ -137,10 +137,18 @@ async function create(root: string): Promise<void> {
     }
     await readStoreFile(root);
     for (const area of areas) await makeFolder(areaFolder(root, area));
-    const trial = join(areaFolder(root, 'leases'), `.${randomName()}`);
-    await writeFile(trial, 'can this store be written?');
-    await rm(trial);
+    await tryWriting(root);
   });
+}
+
+/** Better now than after an hour of training. What a kill leaves of it is a draft of a dead process, which is swept. */
+async function tryWriting(root: string): Promise<void> {
+  const draft = await openDraft(root, new Map(), { kind: 'trial', key: '' });
+  try {
+    await writeFile(join(draft.folder, 'trial'), 'can this store be written?');
+  } finally {
+    await draft.discard();
+  }
 }
 
 async function makeRoot(root: string): Promise<void> {

@@ -1,5 +1,5 @@
 /** @file What the store's tests share: stores in temporary folders, small artifacts, child processes that use the store. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import typescript from 'typescript';
 import { sha256 } from '../base/json.js';
-import type { ArtifactRef, Manifest, Publication, Store } from './store.js';
+import type { ArtifactRef, Manifest, Publication, Store } from '../store/store.js';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -78,7 +78,7 @@ export function compileStore(folder: string): string {
   for (const room of ['base', 'store']) {
     mkdirSync(join(target, room), { recursive: true });
     for (const name of readdirSync(join(repository, room))) {
-      if (!name.endsWith('.ts') || name.endsWith('.test.ts') || name === 'fixtures.ts') continue;
+      if (!name.endsWith('.ts') || name.endsWith('.test.ts')) continue;
       const { outputText } = typescript.transpileModule(readFileSync(join(repository, room, name), 'utf8'), {
         compilerOptions: { module: typescript.ModuleKind.ESNext, target: typescript.ScriptTarget.ES2022 },
       });
@@ -90,14 +90,21 @@ export function compileStore(folder: string): string {
   return target;
 }
 
-export interface Child {
-  process: ChildProcess;
-  /** Everything it has printed so far. */
-  output: () => string;
-  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  output: string;
 }
 
-/** Runs a script (its text) beside the compiled store. */
+export interface Child {
+  pid: number;
+  kill: () => void;
+  /** Waits until it has printed something, or has ended. */
+  printed: (line: string) => Promise<void>;
+  ended: Promise<Ended>;
+}
+
+/** Runs a script (its text, a module) beside the compiled store. `shell` may wrap the command. */
 export function runScript(
   compiled: string,
   script: string,
@@ -112,9 +119,54 @@ export function runScript(
   let text = '';
   child.stdout.on('data', (data: Buffer) => (text += data.toString()));
   child.stderr.on('data', (data: Buffer) => (text += data.toString()));
-  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
+  const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ code, signal }));
+    child.on('close', (code, signal) => resolve({ code, signal, output: text }));
   });
-  return { process: child, output: () => text, ended };
+  return {
+    pid: child.pid ?? 0,
+    kill: () => child.kill('SIGKILL'),
+    printed: (line) =>
+      waitUntil(() => text.includes(line) || child.exitCode !== null || child.signalCode !== null),
+    ended,
+  };
+}
+
+/**
+ * The opening of a script that dies before every one of its calls to the file system: `crashEverywhere(scenario)` runs
+ * `scenario(0)`, `scenario(1)`, … where the n-th never comes back from its n-th call, as far as the disk can tell a crash;
+ * after the first that ran to its end, the process prints how many calls that took and kills itself. One process, since
+ * starting Node hundreds of times takes minutes.
+ */
+export const crashScript = `
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+let calls = 0;
+let crashAt = Infinity;
+let crash;
+const count = (object, name) => {
+  const call = object[name];
+  object[name] = function (...args) {
+    if (calls++ !== crashAt) return call.apply(this, args);
+    crash();
+    return new Promise(() => {});
+  };
+};
+const handle = await fs.promises.open(process.argv[1]);
+for (const name of ['sync', 'writeFile', 'close']) count(Object.getPrototypeOf(handle), name);
+for (const name of ['open', 'mkdir', 'rename', 'rm', 'link', 'unlink', 'writeFile', 'readFile', 'readdir', 'stat']) count(fs.promises, name);
+syncBuiltinESMExports();
+async function crashEverywhere(scenario) {
+  for (let number = 0; ; number++) {
+    [calls, crashAt] = [0, number];
+    const crashed = new Promise((resolve) => (crash = () => resolve(true)));
+    if (await Promise.race([scenario(number), crashed])) continue;
+    process.stdout.write('calls ' + number, () => process.kill(process.pid, 'SIGKILL'));
+    await new Promise(() => {});
+  }
+}
+`;
+
+async function waitUntil(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
