@@ -2,7 +2,7 @@
 import { type Graph, isComposite, type Node, type Value } from './graph.js';
 import { sameShape, shapeText } from './shape.js';
 import { isFloat } from './tensor.js';
-import { add } from './operators/elementwise.js';
+import { add, Detach } from './operators/elementwise.js';
 
 /** A gradient was asked for that does not exist. */
 export class DifferentiationError extends Error {
@@ -35,10 +35,11 @@ export function differentiate(loss: Value, wrt: readonly Value[]): Value[] {
   });
 }
 
-/** Everything that depends on one of the values. */
+/** Everything that depends on one of the values, other than through detach(). */
 function dependents(nodes: readonly Node[], wrt: readonly Value[]): Set<Value> {
   const dependent = new Set(wrt);
   for (const node of nodes) {
+    if (node.operator === Detach) continue;
     if (!node.inputs.some((input) => input !== undefined && dependent.has(input))) continue;
     for (const output of node.outputs) dependent.add(output);
   }

@@ -48,7 +48,8 @@ export const Gather = operator<Axis>({
 /** Rows added up by index: the gradient of a table, [count of x's rows, width]. */
 function addRows(rows: Value, indices: Value, table: Value): Value {
   const count = dimAt(table.shape, 0) as number;
-  if (count <= oneHotRows) return gemm(oneHot(indices, count, rows.dtype), rows, undefined, { transA: true });
+  if (count <= oneHotRows)
+    return gemm(cast(oneHot(indices, count), rows.dtype), rows, undefined, { transA: true });
   // ScatterND(add) would be faster and wrong: with repeated indices its threads race.
   const zeros = fill(rows.graph, rows.dtype, [count, dimAt(rows.shape, 1)]);
   return scatterElements(zeros, expand(unsqueeze(cast(indices, 'int64'), 1), rows.shape), rows, 0, 'add');
