@@ -74,11 +74,12 @@ export async function startServer(options: ServerOptions): Promise<LocalServer> 
   // Between looking for a free port and taking it somebody else may: then look again.
   for (let attempt = 1; ; attempt++) {
     const ports = await choosePorts(before, options.log);
-    const process = launch(cli.path, folder, ports);
-    writeRecord(folder, { pid: process.pid, ...ports, cliVersion: cli.version });
+    const server = launch(cli.path, folder, ports);
+    const { pid, exited, stop } = server;
+    writeRecord(folder, { pid, ...ports, cliVersion: cli.version });
     const address = `${host}:${ports.port}`;
     try {
-      const connection = await untilReady(address, process);
+      const connection = await untilReady(address, server);
       try {
         await prepareNamespace(connection, {
           retentionDays: 90,
@@ -87,10 +88,10 @@ export async function startServer(options: ServerOptions): Promise<LocalServer> 
       } finally {
         await connection.close();
       }
-      return { address, uiAddress: `http://${host}:${ports.uiPort}`, ...process };
+      return { address, uiAddress: `http://${host}:${ports.uiPort}`, pid, exited, stop };
     } catch (error) {
-      await process.stop();
-      const portWasTaken = /address already in use/i.test(await process.exited);
+      await stop();
+      const portWasTaken = /address already in use/i.test(await exited);
       if (!portWasTaken || attempt === 5) throw error;
       options.log('another program took the port meanwhile; trying the next');
     }
@@ -126,7 +127,10 @@ const launcher = `
   exec "$@" </dev/null 3<&-
 `;
 
-type ServerProcess = Pick<LocalServer, 'pid' | 'exited' | 'stop'>;
+interface ServerProcess extends Pick<LocalServer, 'pid' | 'exited' | 'stop'> {
+  /** What it has written so far. */
+  output: () => string;
+}
 
 function launch(cli: string, folder: string, ports: { port: number; uiPort: number }): ServerProcess {
   const logFile = join(folder, 'server.log');
@@ -144,11 +148,12 @@ function launch(cli: string, folder: string, ports: { port: number; uiPort: numb
   } finally {
     closeSync(logHandle);
   }
+  const output = () => readFileSync(logFile).subarray(logStart).toString('utf8');
   const exited = new Promise<string>((settle) => {
     child.once('error', (error) => settle(`the Temporal server could not be started: ${error.message}`));
     child.once('exit', (code, signal) => {
       const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
-      settle(`the Temporal server ${how}; the end of ${logFile}:\n${logTail(logFile, logStart)}`);
+      settle(`the Temporal server ${how}; the end of ${logFile}:\n${lastLines(output())}`);
     });
   });
   const { pid } = child;
@@ -158,7 +163,7 @@ function launch(cli: string, folder: string, ports: { port: number; uiPort: numb
     if (child.exitCode === null && child.signalCode === null) await endProcess(pid, exited, stopTimeoutMs);
     await exited;
   };
-  return { pid, exited, stop };
+  return { pid, exited, stop, output };
 }
 
 const databaseFile = (folder: string) => join(folder, 'temporal.db');
@@ -193,7 +198,9 @@ async function untilReady(address: string, server: ServerProcess): Promise<Conne
   });
   for (;;) {
     try {
-      return await Promise.race([death, tryConnect(address)]);
+      const connection = await Promise.race([death, tryConnect(address)]);
+      await Promise.race([death, untilAnnounced(server)]);
+      return connection;
     } catch (error) {
       if (error instanceof EnvironmentError) throw error;
       if (Date.now() > deadline)
@@ -204,6 +211,15 @@ async function untilReady(address: string, server: ServerProcess): Promise<Conne
     }
     await Promise.race([death, sleep(100)]);
   }
+}
+
+/**
+ * Who answers at the port need not be ours: another server may have taken it a moment before, and ours is about to
+ * end. The CLI prints its addresses once it has them; a version that says it in other words is given some seconds to die.
+ */
+async function untilAnnounced(server: ServerProcess): Promise<void> {
+  for (let waited = 0; waited < 100 && !/^(Temporal )?Server:/m.test(server.output()); waited++)
+    await sleep(50);
 }
 
 async function tryConnect(address: string): Promise<Connection> {
@@ -254,7 +270,6 @@ function keepLogSmall(path: string): void {
   if (existsSync(path) && statSync(path).size > 10_000_000) renameSync(path, `${path}.1`);
 }
 
-/** The last lines of what was written since `start`. */
-function logTail(path: string, start: number): string {
-  return readFileSync(path).subarray(start).toString('utf8').trimEnd().split('\n').slice(-15).join('\n');
+function lastLines(text: string): string {
+  return text.trimEnd().split('\n').slice(-15).join('\n');
 }

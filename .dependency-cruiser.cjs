@@ -1,0 +1,101 @@
+/**
+ * @file Which room may import which: downwards only.
+ *
+ *   cli, worker → workflows, activities → methods, plan → models, datasets, metrics, report → onnx, store, spec → base
+ *
+ * Type-only imports of report/results.ts and plan/stage.ts, the two vocabularies, are free to all.
+ */
+
+const levels = [
+  ['bench'],
+  ['cli', 'worker'],
+  ['workflows', 'activities'],
+  ['methods', 'plan'],
+  ['models', 'datasets', 'metrics', 'report'],
+  ['onnx', 'store', 'spec'],
+  ['base'],
+];
+
+/** Within a level: who may import whom. */
+const neighbours = { cli: ['worker'], plan: ['methods'] };
+
+/** Whose types may be imported from anywhere: the two vocabularies. */
+const vocabularies = ['plan/stage.ts', 'report/results.ts'];
+
+/** The contract between workflows and activities is types, and each states its own half. */
+const contracts = { workflows: ['activities/'], activities: ['workflows/'] };
+
+const startingWith = (paths) => `^(${paths.join('|')})`;
+const inRooms = (rooms) => startingWith(rooms.map((room) => `${room}/`));
+const tests = '\\.test\\.ts$';
+
+/** For each room: what stands above it, and beside it, is out of reach, save for some types. */
+const directions = levels.flatMap((level, depth) =>
+  level.flatMap((room) => {
+    const beside = level.filter((other) => other !== room && !neighbours[room]?.includes(other));
+    const outOfReach = [...levels.slice(0, depth).flat(), ...beside, 'test'];
+    const typesOnly = [...vocabularies, ...(contracts[room] ?? [])].filter((path) =>
+      outOfReach.includes(path.split('/')[0]),
+    );
+    const name = `${room}-imports-downwards`;
+    const from = { path: inRooms([room]), pathNot: tests };
+    const types = { path: startingWith(typesOnly), dependencyTypesNot: ['type-only'] };
+    return [
+      {
+        name,
+        severity: 'error',
+        from,
+        to: {
+          path: inRooms(outOfReach),
+          pathNot: typesOnly.length > 0 ? startingWith(typesOnly) : undefined,
+        },
+      },
+      ...(typesOnly.length > 0 ? [{ name: `${name}-types-aside`, severity: 'error', from, to: types }] : []),
+    ];
+  }),
+);
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'Two files that need each other are one idea, or hide a third.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-missing-files',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-development-dependencies-at-run-time',
+      severity: 'error',
+      from: { path: inRooms(levels.flat()), pathNot: tests },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'workflow-code-is-deterministic',
+      comment: 'What workflows run: themselves, the SDK made for it, and pure modules.',
+      severity: 'error',
+      from: { path: '^workflows/', pathNot: tests },
+      to: {
+        pathNot: '^(workflows|base)/|node_modules/@temporalio/(workflow|common)/',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    ...directions,
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|\\.temper)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};
