@@ -61,7 +61,8 @@ export function reportWrong(
 
 function guess(value: Located, choices: readonly string[], expected: string): string | undefined {
   if (value.kind !== 'scalar') return undefined;
-  if (typeof value.value === 'boolean' && choices.length > 0) return undefined;
+  if (typeof value.value === 'number' || typeof value.value === 'boolean')
+    return expected.startsWith('a text') ? `"${value.value}" (a text, in quotes)` : undefined;
   if (typeof value.value !== 'string') return undefined;
   const near = nearest(value.value, choices);
   if (near !== undefined) return near;

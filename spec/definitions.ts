@@ -68,19 +68,32 @@ export function taskRegistry(vocabulary: Vocabulary, key: TaskKey): Record<strin
 
 /** A task of one definition. */
 export function taskSchema(vocabulary: Vocabulary, key: TaskKey, name: string): z.ZodObject {
-  const registry = taskRegistry(vocabulary, key);
-  return lookUp(registry, name).safeExtend({ [key]: z.literal(name) });
+  const parameters = lookUp(taskRegistry(vocabulary, key), name);
+  return onceFor(parameters, `${key} ${name}`, () => parameters.safeExtend({ [key]: z.literal(name) }));
 }
 
 /** A model of one architecture. */
 export function modelSchema(vocabulary: Vocabulary, name: string): z.ZodObject {
-  return lookUp(vocabulary.architectures, name).safeExtend({
-    architecture: z.literal(name),
-    pretrain: pretrainSchema
-      .prefault({})
-      .describe('language modelling on the unlabelled text, before fine-tuning'),
-    finetune: finetuneOverrides.prefault({}).describe("settings that differ from the sweep's finetune"),
-  });
+  const parameters = lookUp(vocabulary.architectures, name);
+  return onceFor(parameters, `architecture ${name}`, () =>
+    parameters.safeExtend({
+      architecture: z.literal(name),
+      pretrain: pretrainSchema
+        .prefault({})
+        .describe('language modelling on the unlabelled text, before fine-tuning'),
+      finetune: finetuneOverrides.prefault({}).describe("settings that differ from the sweep's finetune"),
+    }),
+  );
+}
+
+const made = new WeakMap<z.ZodObject, Map<string, z.ZodObject>>();
+
+/** Zod compiles a schema at its first use; made once for each definition, it is compiled once. */
+function onceFor(parameters: z.ZodObject, definition: string, make: () => z.ZodObject): z.ZodObject {
+  const known = made.get(parameters) ?? new Map<string, z.ZodObject>();
+  const schema = known.get(definition) ?? make();
+  made.set(parameters, known.set(definition, schema));
+  return schema;
 }
 
 export function pairSchema(models: readonly string[]): z.ZodObject {

@@ -115,7 +115,12 @@ export class SweepFileError extends UserError {
 
 function render(source: string, mistakes: readonly SweepMistake[]): string {
   const count = mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`;
-  return [`${source} has ${count}; nothing was started.`, ...mistakes.map(renderOne)].join('\n\n');
+  const isYaml = mistakes.every((mistake) => mistake.code !== 'syntax');
+  return [
+    `${source} has ${count}; nothing was started.`,
+    ...mistakes.map(renderOne),
+    ...(isYaml ? [] : ['What the file says is checked once it is YAML.']),
+  ].join('\n\n');
 }
 
 /** A place that editors and terminals make clickable, the sentence, the line. */

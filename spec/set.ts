@@ -36,14 +36,14 @@ function applySet(root: LocatedMap, source: Source, sections: readonly string[],
   const whole: Span = { source, start: 0, end: text.length };
   if (equals < 1) {
     const message =
-      'a --set reads path=value, as in --set seeds=3 or --set tasks.safety.file=/data/safety.csv';
+      'a --set reads path=value, as in --set seeds=3 or --set tasks.safety.file=/data/safety.csv.';
     report.report(whole, { code: 'unknown-path', path: '', message });
     return;
   }
   const path = text.slice(0, equals);
   const segments = segmentsOf(path);
   if (segments === undefined || segments.length === 0) {
-    const message = `${JSON.stringify(path)} is not a path; paths look like models.strong.width or methods[0].naive.labels`;
+    const message = `${JSON.stringify(path)} is not a path; paths look like models.strong.width or methods[0].naive.labels.`;
     report.report({ ...whole, end: equals }, { code: 'unknown-path', path, message });
     return;
   }

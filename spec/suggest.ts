@@ -52,6 +52,9 @@ const synonyms: Record<string, string[]> = {
   nvidia: ['cuda'],
 };
 
+/** Letters in another order ("gtp") are two edits and one slip of the fingers. */
+const lettersOf = (name: string): string => [...bare(name)].sort().join('');
+
 const bare = (name: string): string => name.toLowerCase().replace(/[-_. ]/g, '');
 
 /** The candidate that was probably meant, or `undefined` where none is near. */
@@ -67,6 +70,8 @@ export function nearest(word: string, candidates: readonly string[]): string | u
     .sort((a, b) => a.far - b.far || (a.candidate < b.candidate ? -1 : 1));
   const best = ranked[0];
   if (best === undefined) return undefined;
+  const shuffled = candidates.find((candidate) => lettersOf(candidate) === lettersOf(word));
+  if (shuffled !== undefined && spelling.length > 1) return shuffled;
   const tolerance = Math.floor(Math.max(spelling.length, bare(best.candidate).length) / 3);
   if (best.far <= tolerance) return best.candidate;
   return spelling.length >= 3

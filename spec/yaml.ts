@@ -12,7 +12,6 @@ import {
   type Node,
   type YAMLError,
 } from 'yaml';
-import { messageOf } from '../base/errors.js';
 import type { Json, JsonObject } from '../base/json.js';
 import type { Reporter } from './mistakes.js';
 import { positionAt, type Source, type Span } from './source.js';
@@ -43,6 +42,7 @@ export type Located = LocatedScalar | LocatedList | LocatedMap;
 
 // A file that needs more is not a sweep but an accident (or aliases of aliases of aliases).
 const mostNodes = 200_000;
+const mostLevels = 100;
 const mostSyntaxMistakes = 10;
 
 /**
@@ -56,38 +56,23 @@ export function readYaml(
   report: Reporter,
 ): Located | undefined {
   const span = (start: number, end: number): Span => ({ source, start: start + offset, end: end + offset });
-  const text = source.text.slice(offset);
-  let document: Document.Parsed;
   try {
-    document = parseDocument(text, { prettyErrors: false, stringKeys: false, logLevel: 'silent' });
+    const document = parseDocument(source.text.slice(offset), {
+      prettyErrors: false,
+      uniqueKeys: false,
+    });
+    const problems = [...document.errors, ...document.warnings];
+    for (const problem of problems.slice(0, mostSyntaxMistakes))
+      report.report(span(...problem.pos), { code: 'syntax', path, message: explain(problem) });
+    if (problems.length > 0 || document.contents === null) return undefined;
+    const reader = { document, span, report, path, nodes: 0, depth: 0, open: new Set<Node>(), isSound: true };
+    const located = locate(reader, document.contents);
+    return reader.isSound ? located : undefined;
   } catch (error) {
     // The parser recurses: text nested some thousand levels deep exhausts the stack.
-    report.report(span(0, 1), {
-      code: 'syntax',
-      path,
-      message: `this cannot be read as YAML: ${messageOf(error)}`,
-    });
-    return undefined;
-  }
-  const problems = [...document.errors, ...document.warnings];
-  for (const problem of problems.slice(0, mostSyntaxMistakes)) {
-    const [start, end] = problem.pos;
-    const duplicate = problem.code === 'DUPLICATE_KEY';
-    const message = duplicate ? duplicateKey(text, start, span) : explain(problem);
-    const at = duplicate ? span(start, start + keyAt(text, start).length) : span(start, end);
-    report.report(at, { code: duplicate ? 'duplicate' : 'syntax', path, message });
-  }
-  if (problems.some((problem) => problem.code !== 'DUPLICATE_KEY') || document.contents === null)
-    return undefined;
-  const reader = { document, span, report, path, nodes: 0, open: new Set<Node>() };
-  try {
-    return locate(reader, document.contents);
-  } catch (error) {
-    report.report(span(0, 1), {
-      code: 'syntax',
-      path,
-      message: `this cannot be read as YAML: ${messageOf(error)}`,
-    });
+    if (!(error instanceof RangeError)) throw error;
+    const message = `this cannot be read as a sweep: ${error.message}.`;
+    report.report(span(0, 1), { code: 'syntax', path, message });
     return undefined;
   }
 }
@@ -98,12 +83,22 @@ interface Reader {
   report: Reporter;
   path: string;
   nodes: number;
+  depth: number;
   /** The anchors being read, to notice one inside itself. */
   open: Set<Node>;
+  /** Whether the tree says what the text says. */
+  isSound: boolean;
 }
 
 function locate(reader: Reader, node: Node, at?: Span): Located {
   if (++reader.nodes > mostNodes) throw new RangeError(`it holds more than ${mostNodes} values`);
+  if (++reader.depth > mostLevels) throw new RangeError(`it is nested more than ${mostLevels} levels deep`);
+  const located = locateInside(reader, node, at);
+  reader.depth--;
+  return located;
+}
+
+function locateInside(reader: Reader, node: Node, at: Span | undefined): Located {
   const [start, end] = node.range ?? [0, 0];
   const span = at ?? reader.span(start, end);
   if (isAlias(node)) return locateAlias(reader, node, span);
@@ -120,7 +115,11 @@ function locate(reader: Reader, node: Node, at?: Span): Located {
       const item = locateChild(reader, value, keySpan, at);
       if (name === '<<' && !isQuoted(key)) merged.push(...(item.kind === 'list' ? item.items : [item]));
       else if (name === undefined) mistake(reader, keySpan, 'a key must be a plain name');
-      else entries.set(name, { key: keySpan, value: item });
+      else {
+        const first = entries.get(name);
+        if (first !== undefined && at === undefined) reportTwice(reader, name, first.key, keySpan);
+        entries.set(name, { key: keySpan, value: item });
+      }
     }
     for (const source of merged) mergeInto(reader, entries, source);
     return { kind: 'map', entries, span };
@@ -190,7 +189,8 @@ function spanOf(reader: Reader, key: unknown, parent: Span): Span {
 }
 
 function mistake(reader: Reader, span: Span, message: string): void {
-  reader.report.report(span, { code: 'syntax', path: reader.path, message });
+  reader.isSound = false;
+  reader.report.report(span, { code: 'syntax', path: reader.path, message: `${message}.` });
 }
 
 /** Values without places. */
@@ -210,14 +210,10 @@ export function plain(located: Located): Json {
   return object;
 }
 
-function keyAt(text: string, start: number): string {
-  return /^(?:"[^"\n]*"|'[^'\n]*'|[^\s:,{}[\]]+)/.exec(text.slice(start))?.[0] ?? ' ';
-}
-
-function duplicateKey(text: string, start: number, span: (start: number, end: number) => Span): string {
-  const key = keyAt(text, start);
-  const place = positionAt(span(0, 0).source, span(start, start).start);
-  return `${JSON.stringify(key.replace(/^["']|["']$/g, ''))} is written twice in the same mapping (again on line ${place.line}); keep one`;
+function reportTwice(reader: Reader, name: string, first: Span, second: Span): void {
+  const { line } = positionAt(first.source, first.start);
+  const message = `${JSON.stringify(name)} is written twice in the same mapping, here and on line ${line}; keep one.`;
+  reader.report.report(second, { code: 'duplicate', path: reader.path, message });
 }
 
 /** The parser's message, in the words of someone who did not write the parser. */
