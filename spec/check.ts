@@ -94,7 +94,7 @@ function descend(schema: z.core.$ZodType, value: Located, path: string, steps: r
         : inner instanceof z.ZodTuple
           ? inner.def.items[Number(step)]
           : inner instanceof z.ZodObject
-            ? inner.shape[String(step)]
+            ? fieldsOf(inner)[String(step)]
             : undefined;
     if (next === undefined || nextSchema === undefined) break;
     value = next;
@@ -135,3 +135,8 @@ export function asMap(value: Located): LocatedMap | undefined {
 }
 
 export const joined = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);
+
+/** The fields of a mapping's schema; zod's own type of them is `any`. */
+export function fieldsOf(schema: z.ZodObject): Record<string, z.core.$ZodType> {
+  return schema.shape;
+}

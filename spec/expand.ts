@@ -1,7 +1,7 @@
 /** @file "Any value may be a list: one trial each": an entry of a sweep, checked and multiplied out. */
 import { z } from 'zod';
 import type { Json, JsonObject } from '../base/json.js';
-import { asMap, checkLeaf, joined, unwrapped } from './check.js';
+import { asMap, checkLeaf, fieldsOf, joined, unwrapped } from './check.js';
 import { isFilePath } from './fields.js';
 import type { Reporter } from './mistakes.js';
 import { describeSchema, describeValue } from './phrase.js';
@@ -96,16 +96,16 @@ function choicesOf(schema: z.core.$ZodType, value: Located, at: At, report: Repo
 }
 
 function choicesOfObject(schema: z.ZodObject, map: LocatedMap, at: At, report: Reporter): Choice[] {
-  const names = Object.keys(schema.shape);
+  const names = Object.keys(fieldsOf(schema));
   const misspelt = new Set<string | undefined>();
   for (const [key, entry] of map.entries)
-    if (!Object.hasOwn(schema.shape, key))
+    if (!Object.hasOwn(fieldsOf(schema), key))
       misspelt.add(reportUnknownKey(schema, key, entry.key, at.path, report));
   let choices: Choice[] = [
     { raw: {}, values: {}, files: {}, places: { [at.field]: { span: map.span, path: at.path } } },
   ];
   for (const name of names) {
-    const fieldSchema = schema.shape[name];
+    const fieldSchema = fieldsOf(schema)[name];
     if (fieldSchema === undefined) continue;
     const entry = map.entries.get(name);
     const path = joined(at.path, name);
@@ -172,11 +172,11 @@ function reportUnknownKey(
   path: string,
   report: Reporter,
 ): string | undefined {
-  const names = Object.keys(schema.shape);
+  const names = Object.keys(fieldsOf(schema));
   const suggestion = nearest(key, names);
   const homes = names.filter((name) => {
-    const inner = unwrapped(schema.shape[name] ?? z.never());
-    return inner instanceof z.ZodObject && Object.hasOwn(inner.shape, key);
+    const inner = unwrapped(fieldsOf(schema)[name] ?? z.never());
+    return inner instanceof z.ZodObject && Object.hasOwn(fieldsOf(inner), key);
   });
   const elsewhere = homes.length > 0 ? ` (${key} belongs inside ${homes.join(' or ')}.)` : '';
   const keys = names.length === 0 ? 'nothing can be set here' : `known keys: ${names.join(', ')}`;

@@ -1,7 +1,7 @@
 /** @file The `methods:` and `controls:` of a sweep. */
 import { z } from 'zod';
 import { canonicalJson, type Json, type JsonObject } from '../base/json.js';
-import { asMap, joined, unwrapped } from './check.js';
+import { asMap, fieldsOf, joined, unwrapped } from './check.js';
 import { expandEntry, type Variant } from './expand.js';
 import { valuesText } from './labels.js';
 import type { Reporter } from './mistakes.js';
@@ -160,7 +160,7 @@ function describeUse(use: Use, all: readonly Use[], registry: Record<string, z.Z
 }
 
 function leafFields(schema: z.ZodObject): string[] {
-  return Object.entries(schema.shape).flatMap(([name, field]) => {
+  return Object.entries(fieldsOf(schema)).flatMap(([name, field]) => {
     const inner = unwrapped(field);
     return inner instanceof z.ZodObject ? leafFields(inner).map((leaf) => joined(name, leaf)) : [name];
   });

@@ -113,7 +113,7 @@ function readPairs(section: Located, names: readonly string[], report: Reporter)
   return section.items.flatMap((item, index) => {
     const path = `pairs[${index}]`;
     return expandEntry(schema, item, path, report).flatMap(({ parameters }) => {
-      const pair = { weak: String(parameters['weak']), strong: String(parameters['strong']) };
+      const pair = parameters as unknown as SweepPair;
       const identity = canonicalJson(pair);
       const earlier = seen.get(identity);
       if (earlier !== undefined) {
@@ -146,6 +146,6 @@ function finished({ name, architecture, values, variant }: Draft, sweep: Variant
   if (merged['steps'] === undefined && merged['epochs'] === undefined) merged['steps'] = defaultFinetuneSteps;
   const shared = kept(sweep.values).map(([field, value]) => [`finetune.${field}`, value] as const);
   const all: JsonObject = { ...values, ...Object.fromEntries(shared) };
-  const finetune = finetuneSchema.parse(merged) as FinetuneSettings;
+  const finetune = finetuneSchema.parse(merged);
   return { label: labelOf(name, all), name, values: all, architecture, parameters, pretrain, finetune };
 }

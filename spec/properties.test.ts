@@ -52,7 +52,7 @@ const sweeps: fc.Arbitrary<JsonObject> = fc.record(
     seeds: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.uniqueArray(fc.nat(), { minLength: 1, maxLength: 4 })),
   },
   { requiredKeys: ['name', 'tasks', 'models', 'pairs', 'methods'] },
-) as fc.Arbitrary<JsonObject>;
+);
 
 /** The same value with the keys of every mapping turned around. */
 function reversed(value: Json): Json {

@@ -1,6 +1,7 @@
 /** @file YAML as a tree of plain values, each of which knows where it stands. */
+import type {
+  Alias} from 'yaml';
 import {
-  Alias,
   isAlias,
   isMap,
   isPair,
