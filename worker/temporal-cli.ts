@@ -80,11 +80,13 @@ function nowhere(reasons: string[]): string {
   const install =
     process.platform === 'darwin'
       ? 'brew install temporal'
-      : 'install Go 1.26 or newer from https://go.dev/dl (Temper then builds the CLI by itself), or put the binary of https://temporal.download on the PATH';
+      : 'curl -sSf https://temporal.download/cli.sh | sh && export TEMPORAL_CLI_PATH=~/.temporalio/bin/temporal';
   return [
     'Temper needs the Temporal CLI and found none:',
     ...reasons.map((reason) => `  - ${reason}`),
     `  To go on: ${install}`,
+    '  (or install Go from https://go.dev/dl, and Temper builds it by itself)',
+    ,
   ].join('\n');
 }
 
