@@ -71,7 +71,7 @@ export class Predictor {
       });
       const feeds: Record<string, ort.Tensor> = {
         ...weights,
-        tokens: toOrt({ shape: [batchRows, group.length], data: this.#tokens(rows, group) }),
+        tokens: toOrt({ shape: [batchRows, group.length], data: tokensOf(rows, group) }),
         last: toOrt({ shape: [batchRows], data: last }),
       };
       if (this.#head.kind === 'choices')
@@ -90,27 +90,20 @@ export class Predictor {
     if (this.#head.kind !== 'choices') throw new Error('a classifier has no language model loss');
     const { session } = await this.#session('loss');
     const weights = this.#weights(parameters, this.#head);
+    const read = rows.map(({ tokens }) => ({ tokens: tokens.slice(0, -1) }));
+    const next = rows.map(({ tokens }) => ({ tokens: tokens.slice(1) }));
     const totals = new Array<{ loss: number; weight: number }>(rows.length);
-    for (const group of this.#groups(
-      rows.map(({ tokens }) => ({ tokens: tokens.slice(0, -1) })),
-      () => 0,
-    )) {
-      const targets = new Int32Array(batchRows * group.length);
-      const inputs = group.indices.map((index) => rows[index] as LanguageModelRow);
-      inputs.forEach(({ tokens }, i) => targets.set(tokens.slice(1), i * group.length));
+    for (const group of this.#groups(read, () => 0)) {
       const shape = [batchRows, group.length];
-      const shortened = rows.map(({ tokens }) => ({ tokens: tokens.slice(0, -1) }));
       const output = await session.run({
         ...weights,
-        tokens: toOrt({ shape, data: this.#tokens(shortened, group) }),
-        targets: toOrt({ shape, data: targets }),
+        tokens: toOrt({ shape, data: tokensOf(read, group) }),
+        targets: toOrt({ shape, data: tokensOf(next, group) }),
       });
       const losses = (output['losses'] as ort.Tensor).data as Float32Array;
-      inputs.forEach((row, i) => {
-        totals[group.indices[i] as number] = rowLoss(
-          row,
-          losses.subarray(i * group.length, (i + 1) * group.length),
-        );
+      group.indices.forEach((index, i) => {
+        const own = losses.subarray(i * group.length, (i + 1) * group.length);
+        totals[index] = rowLoss(rows[index] as LanguageModelRow, own);
       });
     }
     // Summed in the order of the rows, whatever groups they were run in.
@@ -166,17 +159,18 @@ export class Predictor {
     });
     return groups;
   }
-
-  #tokens(rows: readonly { tokens: readonly number[] }[], { indices, length }: Group): Int32Array {
-    const tokens = new Int32Array(batchRows * length);
-    indices.forEach((index, i) => tokens.set(rows[index]?.tokens ?? [], i * length));
-    return tokens;
-  }
 }
 
 interface Group {
   readonly length: number;
   readonly indices: number[];
+}
+
+/** Token ids of a group's rows, padded on the right, and below with empty rows. */
+function tokensOf(rows: readonly { tokens: readonly number[] }[], { indices, length }: Group): Int32Array {
+  const tokens = new Int32Array(batchRows * length);
+  indices.forEach((index, i) => tokens.set(rows[index]?.tokens ?? [], i * length));
+  return tokens;
 }
 
 /** The next power of two, or the context: few shapes, and one that the row alone decides. */

@@ -72,7 +72,7 @@ function everyOperator(graph: Graph, dim: (name: string, size: number) => string
     graph.constant('int64', [1, 1], [1]),
     o.slice(unique, 0, 0, 1),
   );
-  const few = o.reduceMin(o.logSoftmax(o.gemm(written, square, ones)), [0, 1]);
+  const few = o.reduceMin(o.logSoftmax(o.gemm(written, square, ones)), [0]);
   const column = o.reshape(o.add(picked, o.mul(o.detach(ratio), 0)), [batch, length]);
   const spread = o.mul(
     o.expand(o.reduceSum(o.takeFirst(o.reshape(best, [batch, length]), 1, length), [1], true), [
@@ -87,7 +87,7 @@ function everyOperator(graph: Graph, dim: (name: string, size: number) => string
 
 const feeds = {
   x: { shape: [2, 3, 4], data: Float32Array.from({ length: 24 }, (_, i) => Math.sin(i * 7)) },
-  ids: { shape: [2, 3], data: Int32Array.of(0, 4, 2, 2, 1, 3) },
+  ids: { shape: [2, 3], data: Int32Array.of(0, 3, 2, 2, 1, 3) },
 };
 const sizes: Record<string, number> = { batch: 2, length: 3 };
 
@@ -155,7 +155,7 @@ describe('a graph refuses, naming operator, node and what it was given', () => {
     [
       'shapes that do not broadcast',
       () => o.add(a, b),
-      'Add (node Add_0): [batch, 3] and [2, 4] do not broadcast: 3 against 4; its inputs are a: float32[batch, 3]; b: float32[2, 4]',
+      'Add (node Add_0): [batch, 3] and [2, 4] do not broadcast: batch against 2; its inputs are a: float32[batch, 3]; b: float32[2, 4]',
     ],
     ['a named size against a number', () => o.add(a, o.reshape(b, [8, 1])), 'batch against 8'],
     ['different element types', () => o.mul(a, whole), 'float32 and int64 are different element types'],
@@ -180,9 +180,7 @@ describe('a graph refuses, naming operator, node and what it was given', () => {
       '2 elements do not make',
     ],
   ])('%s', (_what, build, message) => {
-    expect(() => graph.within('', build)).toThrow(
-      message.replace('Add (node Add_0)', 'Add (node '.slice(0, 4)),
-    );
+    expect(build).toThrow(message);
   });
 });
 
