@@ -48,7 +48,7 @@ describe('splits', () => {
     }),
     { maxLength: 80 },
   );
-  const anchored = rows.map((drawn) => [...numbered(4), ...drawn]);
+  const anchored = rows.map((drawn) => [...numbered(12), ...drawn]);
   const conflicting = fc.constantFrom('drop', 'majority');
 
   test('hold every kept text in exactly one of them, with its label', async () => {
@@ -253,6 +253,7 @@ describe('parameters', () => {
     [{ file: 'x', splits: { A: 0.6, B: 0.6 } }, 'splits', 'the shares add up to 1.5, which is more than 1'],
     [{ file: 'x', splits: { A: 1.5 } }, 'splits.A', 'expected a share below 1 or a whole number'],
     [{ file: 'x', splits: { A: -1 } }, 'splits.A', '>=0'],
+    [{ file: 'x', splits: { test: 0 } }, 'splits.test', 'this split cannot be empty'],
     [{ file: 'x', classes: ['a', 'a'] }, 'classes', '"a" stands here twice'],
     [{ file: 'x', limit: 0 }, 'limit', '>=4'],
     [{ file: 'x', txt: 'prompt' }, '', 'txt'],

@@ -15,6 +15,7 @@ const size = z
   .number()
   .min(0)
   .refine((x) => x < 1 || Number.isInteger(x), 'expected a share below 1 or a whole number');
+const someSize = size.refine((x) => x > 0, 'this split cannot be empty');
 
 const parameters = z
   .strictObject({
@@ -40,10 +41,10 @@ const parameters = z
     limit: z.int().min(4).optional().describe('at most this many texts, drawn from the seed; for small runs'),
     splits: z
       .strictObject({
-        A: size.default(0.3),
-        B: size.default(0.4),
+        A: someSize.default(0.3),
+        B: someSize.default(0.4),
         validation: size.default(0.1),
-        test: size.default(0.2),
+        test: someSize.default(0.2),
       })
       .prefault({})
       .describe('below 1: a share of the texts; from 1: a number of texts'),
@@ -190,7 +191,8 @@ function checkIds(path: string, p: Parameters, kept: readonly LabelledText[]): v
 }
 
 function undersampled(texts: readonly LabelledText[], classes: readonly string[]): LabelledText[] {
-  const least = Math.min(...classCounts(texts, classes).map(([, count]) => count));
+  const counts = countBy(texts.map(({ label }) => label));
+  const least = Math.min(...classes.map((name) => counts.get(name) ?? 0));
   const taken = new Map<string, number>();
   return texts.filter(({ label }) => {
     const before = taken.get(label) ?? 0;

@@ -103,6 +103,14 @@ describe('a corpus', () => {
   });
 });
 
+test('corpus and items can be had from the parameters that they depend on alone', async () => {
+  const small = dialects.parameters.parse({ nouns: 30, splits: { A: 10, B: 10, test: 10 }, documents: 5 });
+  expect(await dialects.corpus(dialects.corpusParameters(small), 1)).toEqual(await dialects.corpus(small, 1));
+  expect(await dialects.examples(dialects.exampleParameters(small), 1)).toEqual(
+    await dialects.examples(small, 1),
+  );
+});
+
 describe('items', () => {
   test('stand in one split, which each dialect draws for itself', async () => {
     const zeroth = await dialects.examples({ dialect: 0 }, 0);

@@ -40,18 +40,22 @@ export async function* readRows(
   columns: readonly string[],
 ): AsyncGenerator<Row> {
   try {
-    switch (format) {
-      case 'csv':
-        return yield* csvRows(path, ',', columns);
-      case 'tsv':
-        return yield* csvRows(path, '\t', columns);
-      case 'jsonl':
-        return yield* jsonlRows(path, columns);
-      case 'parquet':
-        return yield* parquetRows(path, columns);
-    }
+    yield* rowsOf(path, format, columns);
   } catch (error) {
     throw readingError(path, error);
+  }
+}
+
+function rowsOf(path: string, format: Format, columns: readonly string[]): AsyncGenerator<Row> {
+  switch (format) {
+    case 'csv':
+      return csvRows(path, ',', columns);
+    case 'tsv':
+      return csvRows(path, '\t', columns);
+    case 'jsonl':
+      return jsonlRows(path, columns);
+    case 'parquet':
+      return parquetRows(path, columns);
   }
 }
 

@@ -6,7 +6,7 @@ export type SplitSizes = Record<Split, number>;
 
 /**
  * Numbers of items: counts as they are, fractions rounded so that splits which share everything leave nothing over.
- * Throws a RangeError where they ask for more than there is.
+ * Throws a RangeError where they ask for more than there is, or a share is of too few to hold one.
  */
 export function splitCounts(total: number, sizes: SplitSizes): Record<Split, number> {
   const counts = { ...sizes };
@@ -25,5 +25,7 @@ export function splitCounts(total: number, sizes: SplitSizes): Record<Split, num
     const wanted = splits.map((split) => `${split} ${counts[split]}`).join(', ');
     throw new RangeError(`the splits need ${needed} texts (${wanted}), and there are ${total}`);
   }
+  const empty = splits.find((split) => sizes[split] > 0 && counts[split] === 0);
+  if (empty !== undefined) throw new RangeError(`of ${total} texts, none is left for split ${empty}`);
   return counts;
 }
