@@ -1,5 +1,7 @@
 /** @file The house's rules that a machine can check: see CONTRIBUTING.md for the others. */
 import { builtinModules } from 'node:module';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import tseslint from 'typescript-eslint';
 
 /** Globals that would make a workflow's replay differ from its first run, or reach around Temporal. */
@@ -13,7 +15,7 @@ export default tseslint.config(
     languageOptions: {
       parserOptions: {
         projectService: { allowDefaultProject: ['vitest.config.ts'] },
-        tsconfigRootDir: import.meta.dirname,
+        tsconfigRootDir: dirname(fileURLToPath(import.meta.url)),
       },
     },
     rules: {

@@ -40,7 +40,7 @@ const commands = {
     } catch (error) {
       report(error);
     }
-    if (tally.failed > 0) process.exitCode ||= 1;
+    if (tally.failed > 0 && !process.exitCode) process.exitCode = 1;
     const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : '';
     process.stdout.write(`${tally.passed} passed, ${tally.failed} failed${skipped}\n`);
   },
@@ -96,7 +96,7 @@ function report(error) {
 }
 
 const [name, ...args] = process.argv.slice(2);
-const command = Object.hasOwn(commands, name ?? '') ? commands[name] : undefined;
+const command = Object.keys(commands).includes(name) ? commands[name] : undefined;
 if (command === undefined) {
   process.stderr.write(`usage: node setup/bootstrap.mjs ${Object.keys(commands).join(' | ')} [arguments]\n`);
   process.exitCode = 2;

@@ -86,7 +86,6 @@ function nowhere(reasons: string[]): string {
     ...reasons.map((reason) => `  - ${reason}`),
     `  To go on: ${install}`,
     '  (or install Go from https://go.dev/dl, and Temper builds it by itself)',
-    ,
   ].join('\n');
 }
 
