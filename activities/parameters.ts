@@ -6,5 +6,7 @@ import type { Stage } from '../plan/stage.js';
 export function parametersOf<T>(stage: Stage, schema: z.ZodType<T>): T {
   const parsed = schema.safeParse(stage.params);
   if (parsed.success) return parsed.data;
-  throw new TypeError(`${stage.title} (${stage.kind} ${stage.key}) was planned with unusable parameters: ${parsed.error.message}`);
+  throw new TypeError(
+    `${stage.title} (${stage.kind} ${stage.key}) was planned with unusable parameters: ${parsed.error.message}`,
+  );
 }

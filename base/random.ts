@@ -58,7 +58,8 @@ export class Random {
 
   /** Uniform integer in [0, n); no modulo bias. */
   integer(n: number): number {
-    if (!Number.isInteger(n) || n <= 0 || n > 4294967296) throw new RangeError(`cannot draw an integer below ${n}`);
+    if (!Number.isInteger(n) || n <= 0 || n > 4294967296)
+      throw new RangeError(`cannot draw an integer below ${n}`);
     const limit = 4294967296 - (4294967296 % n);
     let draw: number;
     do draw = this.uint32();
@@ -84,7 +85,8 @@ export class Random {
 
   /** `count` different values in random order. */
   sample<T>(values: readonly T[], count: number): T[] {
-    if (count > values.length) throw new RangeError(`cannot draw ${count} different values from ${values.length}`);
+    if (count > values.length)
+      throw new RangeError(`cannot draw ${count} different values from ${values.length}`);
     const pool = [...values];
     for (let i = 0; i < count; i++) {
       const j = i + this.integer(pool.length - i);

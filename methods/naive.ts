@@ -1,5 +1,7 @@
 /** @file Naive fine-tuning: the student imitates the weak labels as they are. */
 import { z } from 'zod';
+import type { LossBuilder } from '../models/training.js';
+import { logSoftmax, mul, neg, reduceMean, reduceSum } from '../onnx/operators/index.js';
 import { defineMethod } from './method.js';
 
 export const naive = defineMethod({
@@ -16,3 +18,7 @@ export const naive = defineMethod({
   evaluation: (cell, { labels }) =>
     cell.evaluate(cell.student({ labels: cell.weakLabels(), form: labels, loss: { name: 'cross-entropy' } })),
 });
+
+/** Cross entropy against the labels' distribution, mean over the batch: −Σ_c y_c log p_c. */
+export const crossEntropyLoss: LossBuilder = (_graph, { logits, targets }) =>
+  neg(reduceMean(reduceSum(mul(targets, logSoftmax(logits)), [1])));

@@ -25,6 +25,8 @@ export interface CellModel {
   readonly base: JsonObject;
   /** How it is fine-tuned, without defaults. */
   readonly finetune: JsonObject;
+  /** What a classification head on it reads. */
+  readonly pooling: string;
 }
 
 export interface CellDefinition {
@@ -82,7 +84,7 @@ export class CellPlan implements PrivilegedCell {
     return this.#shards((shard, part) =>
       this.#add({
         kind: 'label',
-        params: { split: 'B', shard },
+        params: { task: this.#cell.task.definition, split: 'B', shard },
         inputs: { model: supervisor.key, items: this.#items().key },
         title: `label B${part} with ${this.#cell.weak.label}`,
         computes: true,
@@ -112,7 +114,7 @@ export class CellPlan implements PrivilegedCell {
     return this.#shards((shard, part) =>
       this.#add({
         kind: 'refine',
-        params: { split: 'B', shard, ...inContext },
+        params: { task: this.#cell.task.definition, split: 'B', shard, ...inContext },
         inputs: { model: this.strong().key, items: this.#items().key, ...labels },
         title: `refine B${part} with ${this.#cell.strong.label} ${how}`,
         computes: true,
@@ -135,7 +137,7 @@ export class CellPlan implements PrivilegedCell {
   evaluate(model: Stage): Stage {
     return this.#add({
       kind: 'evaluate',
-      params: { split: testSplit },
+      params: { task: this.#cell.task.definition, split: testSplit },
       inputs: { model: model.key, items: this.#items().key, truth: this.#truth(testSplit).key },
       title: `evaluate: ${model.title.replace(/ · .*/, '')}`,
       computes: true,
@@ -193,11 +195,12 @@ export class CellPlan implements PrivilegedCell {
     return this.#add({
       kind: 'finetune',
       params: {
-        answer: this.answer,
+        task: this.#cell.task.definition,
         split,
         form,
         loss: { ...loss },
         training: model.finetune,
+        ...(this.answer === 'classes' ? { pooling: model.pooling } : {}),
         seed: this.#cell.seed,
         track: testSplit,
       },

@@ -7,7 +7,7 @@ import type { Control, Method } from '../methods/method.js';
 import { controls, methods } from '../methods/registry.js';
 import { architectures, type Architecture } from '../models/architectures.js';
 import { withoutDefaults } from '../spec/defaults.js';
-import type { LoadedSweep, SweepMethod, SweepModel, SweepTask } from '../spec/sweep.js';
+import type { LoadedSweep, SweepMethod, SweepModel, SweepTask } from '../spec/index.js';
 import { finetuneSchema, pretrainSchema } from '../spec/training.js';
 import { CellPlan, type CellModel, type CellTask } from './cell.js';
 import { StagePool } from './pool.js';
@@ -155,15 +155,18 @@ function checkApplicable(sweep: LoadedSweep): void {
 
 function cellModel(model: SweepModel): CellModel {
   const schema = architectures[model.architecture as Architecture];
+  // Pooling belongs to the head, which pretraining does not see.
+  const { pooling, ...body } = schema.parse(model.parameters);
   return {
     label: model.label,
     base: {
       architecture: model.architecture,
-      parameters: withoutDefaults(schema, model.parameters),
+      parameters: withoutDefaults(schema, body),
       // A model that is not pretrained is the same whatever its pretraining would have been.
       pretraining: model.pretrain.steps === 0 ? {} : withoutDefaults(pretrainSchema, { ...model.pretrain }),
     },
     finetune: withoutDefaults(finetuneSchema, { ...model.finetune }),
+    pooling,
   };
 }
 

@@ -11,10 +11,16 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { BatchPlan, TrialPlan } from '../activities/orchestrator.js';
-import { progressQuery, type BatchInput, type BatchOutcome, type TrialOutcome } from './messages.js';
+import {
+  progressQuery,
+  type BatchInput,
+  type BatchOutcome,
+  type Effort,
+  type TrialOutcome,
+} from './messages.js';
 import { io } from './profiles.js';
 import { attributes } from './search-attributes.js';
-import { historyIsLong, Stages, Window } from './stages.js';
+import { historyIsLong, noEffort, Stages, sumOf, Window } from './stages.js';
 import { trial } from './trial.js';
 
 type Settled = TrialOutcome | { readonly status: 'deferred' };
@@ -50,10 +56,13 @@ export async function batch(input: BatchInput): Promise<BatchOutcome> {
   if (broken !== undefined) throw broken.reason;
 
   const outcomes = await Promise.all(running);
-  if (outcomes.some((outcome) => outcome.status === 'deferred')) {
-    await continueAsNew<typeof batch>({ ...input, failures: { ...input.failures, ...stages.failures } });
+  const settled = outcomes.flatMap((outcome) => (outcome.status === 'deferred' ? [] : [outcome]));
+  const effort = sumOf([input.before ?? noEffort, stages, ...settled]);
+  if (settled.length < outcomes.length) {
+    const failures = { ...input.failures, ...stages.failures };
+    await continueAsNew<typeof batch>({ ...input, failures, before: effort });
   }
-  return { ...tally.counts, computed: stages.computed, warnings: stages.warnings };
+  return { ...tally.counts, ...effort };
 }
 
 /** Waits for what the trial needs from above, then runs it as a child, unless all it would do is done. */
@@ -65,17 +74,19 @@ async function runTrial(
   plan: BatchPlan,
 ): Promise<Settled> {
   const obstacle = await stages.obstacle(node.needs);
-  if (obstacle?.status === 'failed') return { status: 'failed', error: obstacle.error };
+  if (obstacle?.status === 'failed') return { status: 'failed', error: obstacle.error, ...noEffort };
   if (obstacle !== undefined) return obstacle;
   const published = new Set(plan.published);
-  if (node.stages.every((stage) => published.has(stage.key))) return { status: 'done', accuracy: null };
+  if (node.stages.every((stage) => published.has(stage.key))) {
+    return { status: 'done', accuracy: null, ...noEffort };
+  }
   return window.run(async () => {
     if (historyIsLong(input)) return { status: 'deferred' };
     const { id, task, method, weak, strong, role, seed } = node.trial;
     try {
       return await executeChild(trial, {
         workflowId: `sweep/${input.sweep}/${id}`,
-        args: [{ ...input, trial: node.trial, stages: node.stages, failures: input.failures }],
+        args: [{ ...input, trial: node.trial, stages: node.stages, before: noEffort }],
         staticSummary: `${method} · ${task} · ${weak}→${strong} · seed ${seed}`.slice(0, 190),
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
         cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -94,7 +105,11 @@ async function runTrial(
       if (isCancellation(error)) throw error;
       // Somebody terminated it, or its code is at fault: a trial is lost, not the batch.
       const cause = error instanceof ChildWorkflowFailure ? (error.cause ?? error) : error;
-      return { status: 'failed', error: `trial: ${cause instanceof Error ? cause.message : String(cause)}` };
+      return {
+        ...noEffort,
+        status: 'failed',
+        error: `trial: ${cause instanceof Error ? cause.message : String(cause)}`,
+      };
     }
   });
 }
@@ -105,9 +120,12 @@ async function scoreCell(
   plan: BatchPlan,
   running: Promise<Settled>[],
 ): Promise<void> {
-  const outcomes = await Promise.allSettled(running.filter((_, index) => plan.trials[index]!.trial.cell === cell));
+  const outcomes = await Promise.allSettled(
+    running.filter((_, index) => plan.trials[index]!.trial.cell === cell),
+  );
   // A cell that waits for the next run, or was cancelled, is scored when it is whole.
-  if (outcomes.some((outcome) => outcome.status === 'rejected' || outcome.value.status === 'deferred')) return;
+  if (outcomes.some((outcome) => outcome.status === 'rejected' || outcome.value.status === 'deferred'))
+    return;
   await io.score({ plan: input.plan, cell });
 }
 

@@ -29,6 +29,8 @@ export interface Common {
   readonly trialsAtOnce: number;
   /** History events after which a workflow continues as new. */
   readonly maximumEvents: number;
+  /** What the runs that this one continues have done. */
+  readonly before?: Effort;
 }
 
 export interface SweepInput extends Omit<Common, 'plan'> {
@@ -57,23 +59,25 @@ export interface Counts {
   readonly failed: number;
 }
 
-export type TrialOutcome =
-  | { readonly status: 'done'; readonly accuracy: number | null }
-  | { readonly status: 'failed'; readonly error: string };
-
-export interface SweepOutcome extends Counts {
-  /** Keys of what the sweep found. */
-  readonly plan: string;
-  readonly stages: number;
-  /** Stages that this run had to compute; the others were in the store. */
+/** What a trial did for its outcome: nothing where all of it was in the store. */
+export interface Effort {
+  /** Stages computed. */
   readonly computed: number;
-  /** What was recovered from, in words. */
   readonly warnings: string[];
 }
 
-export interface BatchOutcome extends Counts {
-  readonly computed: number;
-  readonly warnings: string[];
+export type TrialOutcome = Effort &
+  (
+    | { readonly status: 'done'; readonly accuracy: number | null }
+    | { readonly status: 'failed'; readonly error: string }
+  );
+
+export type BatchOutcome = Counts & Effort;
+
+export interface SweepOutcome extends Counts, Effort {
+  /** The plan's key in the store. */
+  readonly plan: string;
+  readonly stages: number;
 }
 
 /** Where a sweep or a batch stands. */

@@ -22,3 +22,18 @@ export type Status = 'running' | 'done' | 'failed' | 'cancelled';
 export function rounded(accuracy: number): number {
   return Math.round(accuracy * 10_000) / 10_000;
 }
+
+/** Names and types, as they are registered on the server's start. */
+export const searchAttributeTypes = {
+  TemperSweep: 'Keyword',
+  TemperTask: 'Keyword',
+  TemperMethod: 'Keyword',
+  TemperWeak: 'Keyword',
+  TemperStrong: 'Keyword',
+  TemperRole: 'Keyword',
+  TemperStatus: 'Keyword',
+  TemperSeed: 'Int',
+  TemperTrials: 'Int',
+  TemperFailed: 'Int',
+  TemperAccuracy: 'Double',
+} as const;

@@ -8,7 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { StageKey } from '../plan/stage.js';
-import type { Common, Failures, StageRef } from './messages.js';
+import type { Common, Effort, Failures, StageRef } from './messages.js';
 import { compute, io } from './profiles.js';
 
 export type StageOutcome =
@@ -27,6 +27,9 @@ export interface StageResult {
   /** What had to be repaired on the way, in words. */
   readonly warnings: string[];
 }
+
+/** Failures that say nothing against the stage: it was cut off, and goes on from its last checkpoint. */
+const interruptions = new Set(['ExecutorDied', 'WorkerShutdown']);
 
 /** Where a failed attempt at a stage had got to. */
 interface Attempted {
@@ -96,7 +99,9 @@ export class Stages {
   }
 
   /** The first of the stages that did not come out, or undefined when all are published. */
-  async obstacle(keys: readonly StageKey[]): Promise<Exclude<StageOutcome, { status: 'published' }> | undefined> {
+  async obstacle(
+    keys: readonly StageKey[],
+  ): Promise<Exclude<StageOutcome, { status: 'published' }> | undefined> {
     const outcomes = await Promise.all(keys.map((key) => this.outcome(key)));
     let deferred: { status: 'deferred' } | undefined;
     for (const outcome of outcomes) {
@@ -130,7 +135,13 @@ export class Stages {
 
   async #compute(stage: StageRef): Promise<StageOutcome> {
     const { queue, attempts, plan } = this.#common;
-    const run = compute({ queue, device: stage.device ?? 'cpu', kind: stage.kind, title: stage.title, attempts });
+    const run = compute({
+      queue,
+      device: stage.device ?? 'cpu',
+      kind: stage.kind,
+      title: stage.title,
+      attempts,
+    });
     let reached = -1;
     for (;;) {
       try {
@@ -159,6 +170,16 @@ export class Stages {
   }
 }
 
+export const noEffort: Effort = { computed: 0, warnings: [] };
+
+/** What several have done together. */
+export function sumOf(efforts: readonly Effort[]): Effort {
+  return {
+    computed: efforts.reduce((total, effort) => total + effort.computed, 0),
+    warnings: efforts.flatMap((effort) => effort.warnings),
+  };
+}
+
 /** Whether the workflow should finish what is under way and continue as new. */
 export function historyIsLong(common: Pick<Common, 'maximumEvents'>): boolean {
   const { historyLength, continueAsNewSuggested } = workflowInfo();
@@ -166,14 +187,20 @@ export function historyIsLong(common: Pick<Common, 'maximumEvents'>): boolean {
 }
 
 function isLeaseHeld(error: unknown): boolean {
-  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === 'LeaseHeld';
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === 'LeaseHeld'
+  );
 }
 
 /** The last durable step of a failed attempt, from its failure's details or its last heartbeat. */
 function attempted(error: unknown): Attempted {
   if (!(error instanceof ActivityFailure)) return {};
   const { cause } = error;
-  if (cause instanceof ApplicationFailure && cause.type === 'ExecutorDied') return (cause.details?.[0] ?? {}) as Attempted;
+  if (cause instanceof ApplicationFailure && interruptions.has(cause.type ?? '')) {
+    return (cause.details?.[0] ?? {}) as Attempted;
+  }
   if (cause instanceof TimeoutFailure) return (cause.lastHeartbeatDetails ?? {}) as Attempted;
   return {};
 }

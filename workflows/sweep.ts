@@ -24,7 +24,7 @@ import {
 } from './messages.js';
 import { io } from './profiles.js';
 import { attributes, type Status } from './search-attributes.js';
-import { historyIsLong, Stages, Window } from './stages.js';
+import { historyIsLong, noEffort, Stages, sumOf, Window } from './stages.js';
 
 /** Open batches at most: with {@link Common.trialsAtOnce} trials each they bound the open workflows of a sweep. */
 const batchesAtOnce = 10;
@@ -35,7 +35,12 @@ type Settled = BatchOutcome | { readonly status: 'deferred' };
 export async function sweep(input: SweepInput): Promise<SweepOutcome> {
   const open = new Set<string>();
   const finished: BatchOutcome[] = [];
-  const progress = { plan: null as string | null, trials: 0, failures: [] as string[], warnings: [] as string[] };
+  const progress = {
+    plan: null as string | null,
+    trials: 0,
+    failures: [] as string[],
+    warnings: [] as string[],
+  };
   setHandler(progressQuery, () => ({ ...progress, ...sum(finished, progress.trials), open: [...open] }));
 
   const planned = await io.plan({ definition: input.definition, plan: input.plan });
@@ -67,7 +72,11 @@ export async function sweep(input: SweepInput): Promise<SweepOutcome> {
       const id = `sweep/${input.sweep}/batch ${node.index + 1}`;
       open.add(id);
       show('running');
-      const outcome = await startBatch({ ...common, index: node.index, failures: stages.failures }, id, node.trials);
+      const outcome = await startBatch(
+        { ...common, index: node.index, failures: stages.failures },
+        id,
+        node.trials,
+      );
       open.delete(id);
       finished.push(outcome);
       show('running');
@@ -82,20 +91,16 @@ export async function sweep(input: SweepInput): Promise<SweepOutcome> {
     show(isCancellation(broken.reason) ? 'cancelled' : 'failed');
     throw broken.reason;
   }
+  const effort = sumOf([input.before ?? noEffort, planned, stages, ...finished]);
   if ((await Promise.all(running)).some((outcome) => 'status' in outcome)) {
-    await continueAsNew<typeof sweep>({ ...input, plan, failures: { ...input.failures, ...stages.failures } });
+    const failures = { ...input.failures, ...stages.failures };
+    await continueAsNew<typeof sweep>({ ...input, plan, failures, before: effort });
   }
 
   const { markdown: table } = await io.report({ plan, sweep: input.sweep });
   const counts = sum(finished, trials);
   show(counts.failed > 0 ? 'failed' : 'done', table);
-  return {
-    ...counts,
-    plan,
-    stages: planned.stageCount,
-    computed: stages.computed + finished.reduce((total, outcome) => total + outcome.computed, 0),
-    warnings: [...planned.warnings, ...stages.warnings, ...finished.flatMap((outcome) => outcome.warnings)],
-  };
+  return { ...counts, ...effort, plan, stages: planned.stageCount };
 }
 
 async function startBatch(input: BatchInput, workflowId: string, trials: number): Promise<BatchOutcome> {

@@ -1,0 +1,48 @@
+/** @file How items are put to a model: tokens of the prompt, and the tokens or classes to choose from. */
+import { UserError } from '../base/errors.js';
+import type { Example, Item, TaskDefinition } from '../datasets/task.js';
+import type { GptConfig } from '../models/gpt.js';
+import type { Head } from '../models/heads.js';
+import type { PredictedRow } from '../models/predict.js';
+import type { Tokenizer } from '../models/tokenizer.js';
+
+interface Reader {
+  readonly config: GptConfig;
+  readonly tokenizer: Tokenizer;
+}
+
+/** The head that answers a task. */
+export function headOf(task: TaskDefinition, items: readonly Item[], pooling: 'last' | 'mean'): Head {
+  if (task.answer === 'next-token') return { kind: 'choices' };
+  const classes = items[0]?.choices.length ?? 0;
+  return { kind: 'classification', classes, pooling };
+}
+
+/** An item as a row of the predictor: its prompt after `examples`, and what may be answered. */
+export function rowOf(
+  task: TaskDefinition,
+  { config, tokenizer }: Reader,
+  item: Item,
+  examples: readonly Example[] = [],
+): PredictedRow {
+  const tokens = [tokenizer.bos, ...tokenizer.encode(task.prompt(item, examples))];
+  if (task.answer === 'classes') return { tokens: tokens.slice(0, config.context) };
+  if (tokens.length > config.context) {
+    throw new UserError(
+      `${examples.length} examples and the question make ${tokens.length} tokens; the model's context is ` +
+        `${config.context}. Ask for fewer examples, or give the model a longer context.`,
+    );
+  }
+  return { tokens, choices: item.choices.map((choice) => tokenOf(tokenizer, choice)) };
+}
+
+function tokenOf(tokenizer: Tokenizer, choice: string): number {
+  const id = tokenizer.idOf(choice);
+  if (id === undefined) {
+    throw new UserError(
+      `the answer "${choice}" is not one token of the model's vocabulary. A task answered by the next token needs ` +
+        'answers that are words of its corpus, and a tokenizer of words with room for all of them (vocabulary).',
+    );
+  }
+  return id;
+}

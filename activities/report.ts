@@ -1,0 +1,52 @@
+/** @file The report as an artifact: HTML, JSON, CSV and Parquet of what a sweep found. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hashOf } from '../base/json.js';
+import { runtime } from '../base/runtime.js';
+import { formatGap, formatInterval } from '../metrics/format.js';
+import { exportCsv, exportJson } from '../report/export.js';
+import { renderReport } from '../report/html.js';
+import type { Results } from '../report/results.js';
+import type { Store } from '../store/store.js';
+
+/** Publishes what was found; the same findings are the same artifact, whenever and wherever they were computed. */
+export async function publishReport(
+  store: Store,
+  results: Results,
+  worker: string,
+): Promise<{ markdown: string; report: string }> {
+  const { timings: _, ...findings } = results;
+  const ref = { kind: 'report', key: hashOf(findings) };
+  if ((await store.probe([ref])).published.length === 0) {
+    const started = new Date().toISOString();
+    const draft = await store.draft(ref);
+    try {
+      await writeFile(join(draft.folder, 'index.html'), await renderReport(results));
+      await writeFile(join(draft.folder, 'results.json'), exportJson(results));
+      await writeFile(join(draft.folder, 'trials.csv'), exportCsv(results));
+      await draft.publish({
+        version: 1,
+        params: {},
+        title: `report on ${results.sweep}`,
+        inputs: [],
+        runtime: { ...runtime },
+        made: { started, finished: new Date().toISOString(), worker, attempt: 1 },
+      });
+    } finally {
+      await draft.discard();
+    }
+  }
+  return { markdown: markdownTable(results), report: ref.key };
+}
+
+/** The table as markdown, for the sweep's page in the Temporal UI. */
+function markdownTable(results: Results): string {
+  const rows = results.summaries.map(({ task, weak, strong, method, accuracy, pgr, cells, failed }) => {
+    const pair = `${weak} → ${strong}`;
+    const shown = accuracy === null ? '–' : formatInterval(accuracy);
+    return `| ${task} | ${pair} | ${method} | ${shown} | ${pgr === null ? '' : formatGap(pgr)} | ${cells}${failed > 0 ? ` (${failed} failed)` : ''} |`;
+  });
+  return ['| task | pair | method | accuracy | PGR | cells |', '|---|---|---|---|---|---|', ...rows].join(
+    '\n',
+  );
+}

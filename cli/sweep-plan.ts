@@ -1,0 +1,24 @@
+/** @file From a sweep file to its plan, on this machine and without a server. */
+import { join } from 'node:path';
+import { fingerprint } from '../datasets/fingerprint.js';
+import { planSweep, type Plan } from '../plan/plan.js';
+import { vocabulary } from '../plan/vocabulary.js';
+import { loadSweepFile, type LoadedSweep } from '../spec/index.js';
+import type { CommandContext } from './context.js';
+
+export interface PlannedSweep {
+  readonly sweep: LoadedSweep;
+  readonly plan: Plan;
+}
+
+/** Reads, checks and plans a sweep file. */
+export async function planFile(
+  file: string,
+  sets: readonly string[],
+  context: CommandContext,
+): Promise<PlannedSweep> {
+  const sweep = await loadSweepFile(file, { vocabulary, sets: [...sets] });
+  const paths = sweep.tasks.flatMap((task) => Object.values(task.files));
+  const digests = await fingerprint(paths, join(context.folder, 'fingerprints.json'));
+  return { sweep, plan: planSweep(sweep, digests) };
+}
