@@ -23,7 +23,7 @@ import {
   type ValueType,
 } from './graph.js';
 import { onnxType } from './operators/elementwise.js';
-import { prune } from './prune.js';
+import { type LiveGraph, prune } from './prune.js';
 import { bytesOf, dtypeOf, type HostTensor } from './tensor.js';
 
 /** Operator sets that the table is written against (ONNX Runtime 1.30 knows 26). */
@@ -47,19 +47,11 @@ export function encodeGraph(
 ): GraphProto {
   const graph = (Object.values(outputs)[0] as Value).graph;
   const live = prune(graph, Object.values(outputs));
+  const { names, copies } = nameOutputs(live, outputs);
   const stored = [...initializers].map(([key, tensor]) => encodeTensor(key, tensor));
-  // Outputs get their names through Identity, which ONNX Runtime removes where it can.
-  const named = Object.entries(outputs).map(([key, value]) =>
-    create(NodeProtoSchema, {
-      name: `output/${key}`,
-      opType: 'Identity',
-      input: [value.name],
-      output: [key],
-    }),
-  );
   return create(GraphProtoSchema, {
     name,
-    node: [...live.nodes.map(encodeNode), ...named],
+    node: [...live.nodes.map((node) => encodeNode(node, names)), ...copies],
     input: inputs
       .filter((input) => !initializers.has(input.name))
       .map((input) => valueInfo(input.name, input)),
@@ -70,6 +62,33 @@ export function encodeGraph(
         encodeTensor(key, { shape: shape as readonly number[], data: data as HostTensor['data'] }),
       ),
     ],
+  });
+}
+
+/**
+ * What a node puts out goes by its output's name throughout the file. Inputs, constants, and what is put out under
+ * two names need a copy.
+ */
+function nameOutputs(
+  live: LiveGraph,
+  outputs: NamedValues,
+): { names: Map<Value, string>; copies: NodeProto[] } {
+  const made = new Set(live.nodes.flatMap((node) => node.outputs));
+  const names = new Map<Value, string>();
+  const copies: NodeProto[] = [];
+  for (const [key, value] of Object.entries(outputs)) {
+    if (made.has(value) && !names.has(value)) names.set(value, key);
+    else copies.push(identity(key, names.get(value) ?? value.name));
+  }
+  return { names, copies };
+}
+
+function identity(output: string, input: string): NodeProto {
+  return create(NodeProtoSchema, {
+    name: `output/${output}`,
+    opType: 'Identity',
+    input: [input],
+    output: [output],
   });
 }
 
@@ -100,14 +119,17 @@ function encodeTensor(name: string, { shape, data }: HostTensor): TensorProto {
   return create(TensorProtoSchema, { name, dims, dataType: onnxType(dtypeOf(data)), rawData: bytesOf(data) });
 }
 
-function encodeNode({ operator, name, inputs, attributes, outputs }: Node): NodeProto {
+function encodeNode(
+  { operator, name, inputs, attributes, outputs }: Node,
+  names: ReadonlyMap<Value, string>,
+): NodeProto {
   if (isComposite(operator)) throw new Error(`${name} is a composite: only its parts are written`);
   return create(NodeProtoSchema, {
     name,
     opType: operator.type,
     domain: operator.domain,
-    input: inputs.map((input) => input?.name ?? ''),
-    output: outputs.map((output) => output.name),
+    input: inputs.map((input) => (input === undefined ? '' : (names.get(input) ?? input.name))),
+    output: outputs.map((output) => names.get(output) ?? output.name),
     attribute: encodeAttributes(operator.attributes, attributes),
   });
 }

@@ -202,9 +202,24 @@ describe('what is written', () => {
     const x = graph.input('x', 'float32', [2]);
     const y = graph.within('block0', () => graph.within('mlp', () => o.exp(x)));
     const { graph: file } = fromBinary(ModelProtoSchema, encodeModel(encodeGraph('test', [x], { y })));
-    expect(file?.node.map(({ name, output }) => [name, output])).toEqual([
-      ['block0/mlp/Exp_0', ['block0/mlp/Exp_0']],
-      ['output/y', ['y']],
+    expect(file?.node.map(({ name, output }) => [name, output])).toEqual([['block0/mlp/Exp_0', ['y']]]);
+  });
+
+  it('gives inputs, constants and what has two names their own outputs', async () => {
+    const graph = new Graph();
+    const x = graph.input('x', 'float32', [1]);
+    const y = o.exp(x);
+    const results = await evaluate(
+      { first: y, second: y, third: o.neg(y), input: x, constant: graph.scalar(7) },
+      { x: { shape: [1], data: Float32Array.of(0) } },
+    );
+    const numbers = Object.entries(results).map(([name, { data }]) => [name, Number(data[0])]);
+    expect(numbers).toEqual([
+      ['first', 1],
+      ['second', 1],
+      ['third', -1],
+      ['input', 0],
+      ['constant', 7],
     ]);
   });
 
