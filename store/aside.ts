@@ -19,9 +19,9 @@ export async function setAside(
   reason: string,
 ): Promise<SetAside | undefined> {
   const from = artifactFolder(root, ref);
-  const movedTo = await moveToDamaged(root, from, `${ref.kind}-${ref.key}`, reason, inode);
-  if (movedTo === 'gone') return undefined;
-  return { ref, cause, reason, ...(movedTo === 'unwritable' ? {} : { movedTo }) };
+  const moved = await moveToDamaged(root, from, `${ref.kind}-${ref.key}`, reason, inode);
+  if (moved === 'gone') return undefined;
+  return { ref, cause, reason, ...(moved === 'unwritable' ? {} : moved) };
 }
 
 /**
@@ -34,7 +34,7 @@ export async function moveToDamaged(
   name: string,
   reason: string,
   inode: number,
-): Promise<string | 'gone' | 'unwritable'> {
+): Promise<{ movedTo: string } | 'gone' | 'unwritable'> {
   const time = new Date().toISOString().replace(/[:.]/g, '-');
   const to = join(areaFolder(root, 'damaged'), `${name}-${time}-${randomName().slice(0, 6)}`);
   try {
@@ -56,7 +56,7 @@ export async function moveToDamaged(
     if (!isUnwritable(error)) throw error;
     // The move is what matters, and the reason is reported to the caller as well.
   }
-  return to;
+  return { movedTo: to };
 }
 
 function isUnwritable(error: unknown): boolean {

@@ -62,8 +62,13 @@ export function checkpointsOf(root: string, ref: ArtifactRef, token: string): Ch
         const found = await unlessGone(stat(folder));
         if (found === undefined) continue; // pruned while we looked
         const moved = await moveToDamaged(root, folder, `checkpoint-${ref.key}-${step}`, reason, found.ino);
-        const movedTo = moved === 'gone' || moved === 'unwritable' ? undefined : moved;
-        damaged.push({ ref, cause: 'damaged', reason: `checkpoint at step ${step}: ${reason}`, movedTo });
+        if (moved === 'gone') continue;
+        damaged.push({
+          ref,
+          cause: 'damaged',
+          reason: `checkpoint at step ${step}: ${reason}`,
+          ...(moved === 'unwritable' ? {} : moved),
+        });
       }
       return undefined;
     },

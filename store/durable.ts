@@ -99,8 +99,8 @@ export interface FoundFile {
 }
 
 /**
- * Every regular file below `folder`, sorted by path; files and folders are synced on the way, so that a manifest written
- * after this never names bytes that a power cut can take.
+ * Every regular file below `folder`, sorted by path; files and folders are synced on the way, so that a list of them
+ * written after this never names bytes that a power cut can take. (`folder` itself is the caller's to sync, after its list.)
  * @throws Error on anything that is neither file nor folder: a link's target may change after publication
  */
 export async function syncTree(folder: string): Promise<FoundFile[]> {
@@ -108,8 +108,10 @@ export async function syncTree(folder: string): Promise<FoundFile[]> {
   const visit = async (below: string): Promise<void> => {
     for (const entry of await readdir(join(folder, below), { withFileTypes: true })) {
       const path = below === '' ? entry.name : `${below}/${entry.name}`;
-      if (entry.isDirectory()) await visit(path);
-      else if (entry.isFile()) {
+      if (entry.isDirectory()) {
+        await visit(path);
+        await sync(join(folder, path));
+      } else if (entry.isFile()) {
         await sync(join(folder, path));
         const { size, mtimeMs } = await stat(join(folder, path));
         found.push({ path, bytes: size, modified: Math.floor(mtimeMs) });
@@ -118,7 +120,6 @@ export async function syncTree(folder: string): Promise<FoundFile[]> {
           `${join(folder, path)} is neither a file nor a folder; only those can be kept in the store`,
         );
     }
-    await sync(join(folder, below));
   };
   await visit('');
   return found.sort((a, b) => (a.path < b.path ? -1 : 1));

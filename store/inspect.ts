@@ -20,7 +20,7 @@ type Glance = Finding | { state: 'doubtful'; manifest: Manifest; inode: number; 
 
 /**
  * The manifest of an artifact, `undefined` where there is no artifact. Synchronous: a probe of thousands reads thousands
- * of small files, which takes a third of the time that the thread pool takes, and its caller yields between slices.
+ * of small files, which takes a quarter or less of the time that the thread pool takes, and its caller yields between slices.
  * @throws Error that says what is wrong with the manifest
  */
 export function readManifest(root: string, ref: ArtifactRef): Manifest | undefined {

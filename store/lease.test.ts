@@ -63,6 +63,15 @@ describe('a lease', () => {
     await next.renew();
   });
 
+  it('that was passed on many times since is not won back by its first holder', async () => {
+    const old = await taken(me, 0);
+    for (let i = 0; i < 3; i++) await (await taken(thisProcess('cpu:1'))).release();
+    const records = readdirSync(join(store.root, 'leases', stage.key));
+    expect(records).not.toContain('2'); // so that the number after the old holder's own is free again
+    await expect(old.renew()).rejects.toThrow(LeaseLost);
+    expect(readdirSync(join(store.root, 'leases', stage.key))).toEqual(records);
+  });
+
   it('that has expired and nobody took is renewed like any other', async () => {
     const lease = await taken(me, 0);
     await lease.renew();
@@ -160,7 +169,7 @@ describe('among processes', () => {
   it('two never hold it at once, however often it changes hands', async () => {
     const alone = `
       let times = 0;
-      for (let round = 0; round < 150; round++) {
+      while (times < 40) {
         const lease = await store.lease(stages[0], thisProcess('racer'), { seconds: 600 });
         if (!('token' in lease)) continue;
         fs.writeFileSync(root + '/inside', String(racer), { flag: 'wx' }); // fails where another is inside
@@ -170,8 +179,7 @@ describe('among processes', () => {
         times++;
       }
       process.stdout.write(String(times));`;
-    const times = (await race(alone, 3)).map(Number);
-    expect(times.reduce((sum, each) => sum + each)).toBeGreaterThan(100);
+    expect(await race(alone, 3)).toEqual(['40', '40', '40']);
   });
 
   it('a taker killed before any one of its calls leaves a lease that the next takes at once', async () => {
