@@ -24,11 +24,11 @@ function withSortedKeys(value: unknown, isTop = false): unknown {
   return Object.fromEntries(entries.map(([key, inner]) => [key, withSortedKeys(inner)]));
 }
 
-type Cell = string | number | null;
+type Cell = string | number | bigint | null;
 
 interface Column {
   name: string;
-  type: 'STRING' | 'INT32' | 'DOUBLE';
+  type: 'STRING' | 'INT32' | 'INT64' | 'DOUBLE';
   of: (trial: TrialResult) => Cell;
 }
 
@@ -43,7 +43,7 @@ const columns: readonly Column[] = [
   { name: 'method', type: 'STRING', of: (trial) => trial.method },
   { name: 'method_values', type: 'STRING', of: (trial) => canonicalJson(trial.methodValues) },
   { name: 'role', type: 'STRING', of: (trial) => trial.role },
-  { name: 'seed', type: 'INT32', of: (trial) => trial.seed },
+  { name: 'seed', type: 'INT64', of: (trial) => BigInt(trial.seed) },
   { name: 'status', type: 'STRING', of: (trial) => trial.status },
   { name: 'error', type: 'STRING', of: (trial) => trial.error ?? null },
   { name: 'accuracy', type: 'DOUBLE', of: (trial) => trial.accuracy?.value ?? null },
