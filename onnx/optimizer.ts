@@ -1,6 +1,18 @@
 /** @file Optimizers as nodes of the training graph. */
 import type { Value } from './graph.js';
-import { add, cast, div, min, mul, pow, reduceSumSquare, sqrt, sub } from './operators/index.js';
+import {
+  add,
+  cast,
+  concat,
+  div,
+  min,
+  mul,
+  pow,
+  reduceSumSquare,
+  split,
+  sqrt,
+  sub,
+} from './operators/index.js';
 import { type Schedule, scheduleFactor } from './schedule.js';
 
 /** AdamW (Loshchilov & Hutter, 2019), to the letter of torch.optim.AdamW; without weight decay it is Adam. */
@@ -62,23 +74,66 @@ export function optimize(
   updates: readonly Update[],
   { step, steps, schedule, clipNorm }: { step: Value; steps: number; schedule: Schedule; clipNorm?: number },
 ): { updated: Updated[]; gradientNorm: Value; rate: Value } {
-  const gradientNorm = globalNorm(updates.map(({ gradient }) => gradient));
-  const clip =
-    clipNorm === undefined ? undefined : min(div(clipNorm32(step, clipNorm), add(gradientNorm, 1e-6)), 1);
+  const groups = grouped(updates);
+  const squares = groups.map(({ joined }) => reduceSumSquare(joined.gradient));
+  const gradientNorm = sqrt(squares.reduce((sum, square) => add(sum, square)));
+  const bound = clipNorm === undefined ? undefined : step.graph.scalar(clipNorm);
+  const clip = bound === undefined ? undefined : min(div(bound, add(gradientNorm, 1e-6)), 1);
   const rate = mul(scheduleFactor(step, schedule, steps), optimizer.learningRate);
   const scalars = { step, rate, clip };
   const rule = optimizer.kind === 'adamw' ? adamW(optimizer, scalars) : sgd(optimizer, scalars);
-  return { updated: updates.map(rule), gradientNorm, rate };
+  const results = new Map(groups.flatMap(({ members, joined }) => apart(members, rule(joined))));
+  return { updated: updates.map((update) => results.get(update) as Updated), gradientNorm, rate };
 }
 
-function clipNorm32(step: Value, clipNorm: number): Value {
-  return step.graph.scalar(clipNorm, 'float32');
+/** Parameters that are updated as one. */
+interface Group {
+  readonly members: readonly Update[];
+  readonly joined: Update;
 }
 
-function globalNorm(gradients: readonly Value[]): Value {
-  return sqrt(
-    gradients.map((gradient) => reduceSumSquare(gradient)).reduce((sum, square) => add(sum, square)),
+/**
+ * Vectors (biases, norms) are joined end to end: most parameters are vectors, and for them the cost of an update
+ * is that of its thirteen nodes. Matrices stay by themselves: joining them costs more than it saves.
+ */
+function grouped(updates: readonly Update[]): Group[] {
+  const isVector = ({ parameter }: Update) => parameter.shape.length === 1;
+  const vectors = [true, false].map((decay) =>
+    updates.filter((update) => isVector(update) && update.decay === decay),
   );
+  const alone = updates.filter((update) => !isVector(update)).map((update) => [update]);
+  return [...alone, ...vectors.filter((members) => members.length > 0)].map((members) => ({
+    members,
+    joined: join(members),
+  }));
+}
+
+function join(members: readonly Update[]): Update {
+  const first = members[0] as Update;
+  const along = (valueOf: (member: Update) => Value) => concat(members.map(valueOf), 0);
+  return {
+    parameter: along(({ parameter }) => parameter),
+    gradient: along(({ gradient }) => gradient),
+    slots: Object.fromEntries(
+      Object.keys(first.slots).map((slot) => [slot, along(({ slots }) => slots[slot] as Value)]),
+    ),
+    decay: first.decay,
+  };
+}
+
+/** What {@link join} put together, parameter by parameter again. */
+function apart(members: readonly Update[], { parameter, slots }: Updated): [Update, Updated][] {
+  const sizes = members.map((member) => member.parameter.shape[0] as number);
+  const parts = (value: Value) => (members.length === 1 ? [value] : split(value, 0, sizes));
+  const parameters = parts(parameter);
+  const slotParts = Object.entries(slots).map(([slot, value]) => [slot, parts(value)] as const);
+  return members.map((member, i) => [
+    member,
+    {
+      parameter: parameters[i] as Value,
+      slots: Object.fromEntries(slotParts.map(([slot, values]) => [slot, values[i] as Value])),
+    },
+  ]);
 }
 
 /**
