@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { UserError } from '../base/errors.js';
 import { Random } from '../base/random.js';
+import { filePath } from '../spec/fields.js';
 import { clean, countBy, type Cleaned, type LabelledText } from './clean.js';
 import type { Row } from './columns.js';
 import { formatOf, formats, readRows } from './rows.js';
@@ -19,7 +20,7 @@ const someSize = size.refine((x) => x > 0, 'this split cannot be empty');
 
 const parameters = z
   .strictObject({
-    file: z.string().min(1).describe('the file: CSV or TSV with a header, JSON Lines, or Parquet'),
+    file: filePath().describe('the file: CSV or TSV with a header, JSON Lines, or Parquet'),
     format: z.enum(formats).optional().describe("the file's format; by default its extension tells"),
     text: z.string().min(1).default('text').describe('the column with the text'),
     label: z.string().min(1).default('label').describe('the column with the class'),

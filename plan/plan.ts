@@ -176,8 +176,10 @@ function cellTask(task: SweepTask, fingerprints: Fingerprints): CellTask {
   const named: JsonObject = { ...resolved };
   const files: Record<string, string> = {};
   for (const parameter of definition.files) {
+    if (resolved[parameter] === undefined) continue;
     const path = task.files[parameter];
-    if (path === undefined) continue;
+    // A path in a key would hide that the file has changed.
+    if (path === undefined) throw new RangeError(`${task.definition}.${parameter} is not declared by filePath()`);
     const digest = fingerprints[path];
     if (digest === undefined) throw new RangeError(`${path} has no fingerprint`);
     named[parameter] = digest;
