@@ -13,9 +13,9 @@ import { StateFile, type WorkerOptions } from './worker-options.js';
 
 /** After a kill, another worker takes over a workflow in so long, and not in the usual ten seconds. */
 const stickyQueueScheduleToStartTimeout = '2 seconds';
-/** How long activities may take to save a checkpoint when the worker is shut down. */
-const shutdownGraceTime = '1 second';
-const shutdownForceTime = '8 seconds';
+/** On shutdown cheap activities may finish for so long; then stages are asked to save a checkpoint and stop. */
+const shutdownGraceTime = '200 milliseconds';
+const shutdownForceTime = '4 seconds';
 
 // A worker started by hand ends with its terminal; one that a supervisor started ends with the supervisor.
 if (process.env['TEMPER_LIFELINE'] === '1') dieWithParent();

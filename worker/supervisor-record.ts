@@ -19,10 +19,15 @@ export interface SupervisorOptions {
   readonly cores?: number;
 }
 
-export type SupervisorRecord =
-  | { readonly pid: number; readonly state: 'starting' }
-  | { readonly pid: number; readonly state: 'ready'; readonly address: string; readonly ui: string }
-  | { readonly pid: number; readonly state: 'failed'; readonly error: string; readonly environment: boolean };
+export type SupervisorRecord = {
+  readonly pid: number;
+  /** The store that its workers have open. */
+  readonly store: string;
+} & (
+  | { readonly state: 'starting' }
+  | { readonly state: 'ready'; readonly address: string; readonly ui: string }
+  | { readonly state: 'failed'; readonly error: string; readonly environment: boolean }
+);
 
 /** The lock of a supervisor that was killed is free after so long. */
 const staleMilliseconds = 5_000;
@@ -82,7 +87,7 @@ export interface LocalService {
 
 /**
  * Starts the supervisor of a folder, or adopts the one that runs; returns when its server answers.
- * @throws EnvironmentError with the reason where it does not come up
+ * @throws EnvironmentError with the reason where it does not come up; UserError where it runs with another store
  */
 export async function ensureSupervisor(
   options: SupervisorOptions,
@@ -92,6 +97,12 @@ export async function ensureSupervisor(
   let told = 0;
   for (;;) {
     const record = await runningSupervisor(options.folder);
+    if (record !== undefined && record.store !== options.store) {
+      throw new UserError(
+        `the workers of ${options.folder} run with the store ${record.store}, not ${options.store}. ` +
+          'End them first (temper down), or use another folder for this store (--folder).',
+      );
+    }
     if (record?.state === 'ready')
       return { address: record.address, ui: record.ui, adopted: started === undefined };
     if (record === undefined) {

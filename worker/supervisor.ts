@@ -9,20 +9,21 @@ import { searchAttributeTypes } from '../workflows/search-attributes.js';
 import { cpuSlots } from './devices.js';
 import { endProcess } from './processes.js';
 import { startServer, type LocalServer } from './server.js';
-import { lockFolder, writeRecord, type SupervisorOptions } from './supervisor-record.js';
+import { lockFolder, runningSupervisor, writeRecord, type SupervisorOptions } from './supervisor-record.js';
 import type { WorkerOptions } from './worker-options.js';
 
 /** What died is started again after so long; longer the oftener it dies soon after its start. */
 const restartMilliseconds = 500;
 const restartAtMostMilliseconds = 15_000;
 const idleCheckSeconds = 15;
-const stopMilliseconds = 9_000;
+/** What a worker may take to save its checkpoint and end; killed, it loses the steps since the last one. */
+const stopMilliseconds = 5_000;
+const lockPollMilliseconds = 200;
 
 const options = JSON.parse(process.argv[2] ?? '') as SupervisorOptions;
 const namespace = 'default';
 const closing = new AbortController();
-/** Everything that is kept running; awaited at the end. */
-const kept: Promise<void>[] = [];
+const closed = new Promise<void>((resolve) => closing.signal.addEventListener('abort', () => resolve()));
 
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => closing.abort());
 
@@ -37,6 +38,7 @@ try {
   say(messageOf(error));
   await writeRecord(options.folder, {
     pid: process.pid,
+    store: options.store,
     state: 'failed',
     error: messageOf(error),
     environment: error instanceof EnvironmentError,
@@ -47,29 +49,46 @@ try {
 process.exit();
 
 async function supervise(): Promise<void> {
-  const unlock = await lockFolder(options.folder, (error) => {
-    // Another process took the lock, because this one was stopped or starved for too long.
-    say(`lost the lock: ${error.message}`);
-    closing.abort();
-  });
+  const unlock = await takeLock();
   if (unlock === undefined) return say('another supervisor runs; nothing to do');
-  await writeRecord(options.folder, { pid: process.pid, state: 'starting' });
+  await writeRecord(options.folder, { pid: process.pid, store: options.store, state: 'starting' });
   const start = () =>
     startServer({ folder: options.folder, log: say, searchAttributes: searchAttributeTypes });
-  const server = await start();
-  await ready(server);
-  kept.push(keepServer(server, start));
-  for (const worker of workers(server)) kept.push(keepWorker(worker));
-  await untilIdle(server.address);
+  const first = await Promise.race([start(), closed]);
+  // Told to close before it was open: what has begun to start ends with this process.
+  if (first === undefined) return unlock();
+  await ready(first);
+  const server = keepServer(first, start);
+  const workers = workersFor(first).map(keepWorker);
+  await Promise.race([untilIdle(first.address), server.over, ...workers]);
   closing.abort();
   say('closing');
-  await Promise.all(kept);
+  // The workers first, since they tell the server where they stopped.
+  await Promise.all(workers);
+  say('the workers have ended');
+  await server.stop();
+  say('the server has ended');
   await unlock();
+}
+
+/** Undefined where another supervisor runs. The lock of one that was killed is waited for until it is stale. */
+async function takeLock(): Promise<(() => Promise<void>) | undefined> {
+  for (;;) {
+    const unlock = await lockFolder(options.folder, (error) => {
+      // Another process took the lock, because this one was stopped or starved for too long.
+      say(`lost the lock: ${error.message}`);
+      closing.abort();
+    });
+    if (unlock !== undefined) return unlock;
+    if ((await runningSupervisor(options.folder)) !== undefined || closing.signal.aborted) return undefined;
+    await sleep(lockPollMilliseconds);
+  }
 }
 
 async function ready(server: LocalServer): Promise<void> {
   await writeRecord(options.folder, {
     pid: process.pid,
+    store: options.store,
     state: 'ready',
     address: server.address,
     ui: server.uiAddress,
@@ -77,7 +96,7 @@ async function ready(server: LocalServer): Promise<void> {
   say(`ready: server ${server.address}, UI ${server.uiAddress}`);
 }
 
-function workers(server: LocalServer): WorkerOptions[] {
+function workersFor(server: LocalServer): WorkerOptions[] {
   const common = { address: server.address, namespace, store: options.store, folder: options.folder };
   return [
     { ...common, role: 'orchestrator', label: 'orchestrator', device: 'cpu', threads: 1 },
@@ -85,23 +104,39 @@ function workers(server: LocalServer): WorkerOptions[] {
   ];
 }
 
-async function keepServer(first: LocalServer, start: () => Promise<LocalServer>): Promise<void> {
+/** A server that is started again, at its address, whenever it ends: until `stop`. */
+interface KeptServer {
+  /** Fulfilled when it was stopped; rejects where it could not be kept. */
+  readonly over: Promise<void>;
+  stop(): Promise<void>;
+}
+
+function keepServer(first: LocalServer, start: () => Promise<LocalServer>): KeptServer {
   let server = first;
-  const stop = (): void => void server.stop();
-  closing.signal.addEventListener('abort', stop);
-  for (;;) {
-    const how = await server.exited;
-    if (closing.signal.aborted) return;
-    say(`the Temporal server ended and is started again: ${how.split('\n').at(0) ?? ''}`);
-    server = await start();
-    if (server.address !== first.address) {
-      // The workers know the old address: everything starts anew under the new one.
-      throw new EnvironmentError(
-        `the Temporal server came back at ${server.address} instead of ${first.address}`,
-      );
+  let stopping = false;
+  const keep = async (): Promise<void> => {
+    for (;;) {
+      const how = await server.exited;
+      if (stopping) return;
+      say(`the Temporal server ended and is started again: ${how.split('\n').at(0) ?? ''}`);
+      server = await start();
+      if (stopping) return server.stop();
+      if (server.address !== first.address) {
+        // The workers know the old address: everything starts anew under the new one.
+        throw new EnvironmentError(
+          `the Temporal server came back at ${server.address} instead of ${first.address}`,
+        );
+      }
+      await ready(server);
     }
-    await ready(server);
-  }
+  };
+  const over = keep();
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await server.stop();
+    await over;
+  };
+  return { over, stop };
 }
 
 async function keepWorker(worker: WorkerOptions): Promise<void> {
