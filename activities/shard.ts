@@ -21,7 +21,8 @@ export const shard: StageFunction = async (context) => {
   const { stage, folder } = context;
   const asked = parametersOf(stage, shardParameters);
   const task = taskNamed(asked.task);
-  const parameters = task.parameters.parse(asked.parameters);
+  // As planned, without defaults: what a corpus does not depend on is not in a corpus stage's parameters.
+  const { parameters } = asked;
   if (asked.content === 'corpus') {
     const texts = await task.corpus(parameters, asked.seed, stage.paths);
     await writeCorpus(folder, texts);

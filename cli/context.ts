@@ -47,3 +47,8 @@ export function contextOf(command: Command): CommandContext {
     openStore: (how) => Store.open(storePath, how),
   };
 }
+
+/** For options that may be given again: each value is kept. */
+export function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}

@@ -5,7 +5,6 @@ import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
-import { listSupportedBackends } from 'onnxruntime-node';
 import { EnvironmentError, UserError } from '../base/errors.js';
 import { entryPoint } from '../base/folders.js';
 import { cpuSlots } from '../worker/devices.js';
@@ -123,7 +122,9 @@ function registerDevices(program: Command): void {
     .command('devices')
     .description('what can compute here')
     .option('--json', 'print as JSON')
-    .action((options: { json?: boolean }) => {
+    .action(async (options: { json?: boolean }) => {
+      // Native code that no other command of this file needs.
+      const { listSupportedBackends } = await import('onnxruntime-node');
       const slots = cpuSlots();
       const found = {
         cpu: { model: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), slots },

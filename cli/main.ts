@@ -3,13 +3,34 @@ import { Command, CommanderError } from 'commander';
 import { EnvironmentError, ExitCode, messageOf, UserError } from '../base/errors.js';
 import { runtime } from '../base/runtime.js';
 import { addGlobalOptions, contextOf } from './context.js';
-import { registerLifecycle } from './lifecycle.js';
-import { registerLineage } from './lineage.js';
-import { registerPlan } from './plan.js';
-import { registerResults } from './results.js';
-import { registerRun } from './run.js';
-import { registerStatus } from './status.js';
-import { registerStore } from './store.js';
+
+type Register = (program: Command) => void;
+
+const openStore = (command: Command) => contextOf(command).openStore();
+const lifecycle = async (): Promise<Register> => (await import('./lifecycle.js')).registerLifecycle;
+const results = async (): Promise<Register> => (await import('./results.js')).registerResults;
+
+/** Command → what registers it. Loaded when needed: the Temporal client alone takes longer than a plan. */
+const commands: Record<string, () => Promise<Register>> = {
+  run: async () => (await import('./run.js')).registerRun,
+  plan: async () => (await import('./plan.js')).registerPlan,
+  status: async () => (await import('./status.js')).registerStatus,
+  results,
+  report: results,
+  cancel: lifecycle,
+  worker: lifecycle,
+  up: lifecycle,
+  down: lifecycle,
+  devices: lifecycle,
+  store: async () => {
+    const { registerStore } = await import('./store.js');
+    return (program) => void registerStore(program, openStore);
+  },
+  lineage: async () => {
+    const { registerLineage } = await import('./lineage.js');
+    return (program) => void registerLineage(program, openStore);
+  },
+};
 
 const program = new Command('temper')
   .description('Weak-to-strong generalization experiments as durable workflows')
@@ -17,16 +38,11 @@ const program = new Command('temper')
   .showHelpAfterError('(temper --help lists the commands)')
   .exitOverride();
 addGlobalOptions(program);
-registerRun(program);
-registerPlan(program);
-registerStatus(program);
-registerResults(program);
-registerLifecycle(program);
-const openStore = (command: Command) => contextOf(command).openStore();
-registerStore(program, openStore);
-registerLineage(program, openStore);
 
+const named = process.argv.slice(2).find((argument) => argument in commands);
+const loaders = named === undefined ? new Set(Object.values(commands)) : [commands[named]!];
 try {
+  for (const load of loaders) (await load())(program);
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);

@@ -3,9 +3,8 @@ import type { Command } from 'commander';
 import Table from 'cli-table3';
 import { stageKinds } from '../plan/stage.js';
 import { UserError } from '../base/errors.js';
-import { contextOf } from './context.js';
+import { collect, contextOf } from './context.js';
 import { counted, print, printJson } from './output.js';
-import { collect } from './run.js';
 import { planFile } from './sweep-plan.js';
 
 export function registerPlan(program: Command): void {

@@ -1,6 +1,4 @@
 /** @file `temper run FILE`: starts a sweep, or attaches to it, watches it and shows what it found. */
-import { mkdir, copyFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ServiceError,
@@ -18,9 +16,9 @@ import type { Store } from '../store/store.js';
 import type { SweepInput, SweepOutcome } from '../workflows/messages.js';
 import { orchestratorQueue } from '../workflows/queues.js';
 import { attributes } from '../workflows/search-attributes.js';
-import { contextOf, type CommandContext } from './context.js';
+import { collect, contextOf, type CommandContext } from './context.js';
 import { counted, note, print, printJson, warn } from './output.js';
-import { latestResults } from './results.js';
+import { copyReport, latestResults } from './latest-results.js';
 import { defaultSupervisor, pageOf, startService, type Service, type SupervisorChoices } from './service.js';
 import { planFile, type PlannedSweep } from './sweep-plan.js';
 import { renderTable } from '../report/table.js';
@@ -53,10 +51,6 @@ export function registerRun(program: Command): void {
     .action(async (file: string, options: RunOptions, command: Command) => {
       process.exitCode = await run(file, options, contextOf(command));
     });
-}
-
-export function collect(value: string, before: string[]): string[] {
-  return [...before, value];
 }
 
 /** Runs a sweep to its end, or until Ctrl-C. */
@@ -238,13 +232,4 @@ async function finish(
   if (page !== undefined) note(`Temporal UI: ${page}`);
   if (outcome.failed > 0) warn(`${counted(outcome.failed, 'trial')} failed; the report says why`);
   return outcome.failed > 0 ? ExitCode.someTrialsFailed : ExitCode.done;
-}
-
-/** The report where people find it: `<folder>/reports/<sweep>/`. */
-export async function copyReport(artifact: string, sweep: string, context: CommandContext): Promise<string> {
-  const folder = join(context.folder, 'reports', sweep);
-  await mkdir(folder, { recursive: true });
-  for (const file of ['index.html', 'results.json', 'trials.csv'])
-    await copyFile(join(artifact, file), join(folder, file));
-  return join(folder, 'index.html');
 }

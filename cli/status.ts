@@ -7,7 +7,7 @@ import { progressQuery, type Progress } from '../workflows/messages.js';
 import { workerStates } from '../worker/worker-options.js';
 import { contextOf, type CommandContext } from './context.js';
 import { note, print, printJson } from './output.js';
-import { latestPlan } from './results.js';
+import { latestPlan } from './latest-results.js';
 import { findService, pageOf, type Service } from './service.js';
 import { activity, Watch, type Standing } from './watch.js';
 

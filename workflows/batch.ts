@@ -15,7 +15,6 @@ import {
   progressQuery,
   type BatchInput,
   type BatchOutcome,
-  type Effort,
   type TrialOutcome,
 } from './messages.js';
 import { io } from './profiles.js';
