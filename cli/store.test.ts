@@ -54,7 +54,7 @@ it('store ls lists the artifacts with their sizes', async () => {
 });
 
 it('store show tells where an artifact comes from and what is in it', async () => {
-  await store.log(labels, 1).append('hello\n');
+  store.log(labels, 1).append('hello');
   const text = await printed('store', 'show', labels.key.slice(0, 8));
   expect(text).toContain(labels.key);
   expect(text).toMatch(/made +2026-01-01T00:00:01.000Z in 1\.0 s by cpu:0, attempt 1/);

@@ -62,7 +62,7 @@ describe('finding by a prefix', () => {
 describe('showing', () => {
   it('gives the manifest, the folder and the logs', async () => {
     const { manifest } = await publish(store, keyed('ab'), { labels: 'x' });
-    await store.log(keyed('ab'), 1).append('labelled\n');
+    store.log(keyed('ab'), 1).append('labelled');
     const shown = await store.show('ab');
     expect(shown).toEqual({
       ref: keyed('ab'),

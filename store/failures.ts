@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { codeOf } from '../base/errors.js';
 import { writeSynced } from './durable.js';
 import { withStoreErrors } from './errors.js';
+import { randomName } from './layout.js';
 import type { ArtifactRef } from './manifest.js';
 
 function pathOf(root: string, { kind, key }: ArtifactRef): string {
@@ -15,7 +16,7 @@ export async function recordFailure(root: string, ref: ArtifactRef, message: str
   const path = pathOf(root, ref);
   await withStoreErrors(path, async () => {
     await mkdir(join(root, 'failures', ref.kind), { recursive: true });
-    const beside = `${path}.${process.pid}.new`;
+    const beside = `${path}.${randomName()}`;
     await writeSynced(beside, message);
     await rename(beside, path);
   });

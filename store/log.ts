@@ -1,36 +1,39 @@
 /** @file Logs of stages: one text file an attempt, only ever added to, kept after publication. */
-import { appendFile } from 'node:fs/promises';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { entriesOf, makeFolder } from './durable.js';
-import { withStoreErrors } from './errors.js';
+import { messageOf } from '../base/errors.js';
+import { entriesOf } from './durable.js';
 import { logFolder } from './layout.js';
 import type { ArtifactRef } from './manifest.js';
 
 export interface StageLog {
   readonly path: string;
-  /** Adds text at the end, in the order of the calls. @throws StoreFull, EnvironmentError */
-  append(text: string): Promise<void>;
+  /**
+   * Adds a line (or several). Written when this returns, so that a process killed next has told what it did. Never
+   * throws: where a line cannot be written (a full disk), the stage is worth more than its log, and the next line that
+   * can be written says how many are missing and why.
+   */
+  append(line: string): void;
 }
 
-/** The log of one attempt at a stage; the file appears with the first text. */
+/** The log of one attempt at a stage; the file appears with the first line. */
 export function stageLog(root: string, ref: ArtifactRef, attempt: number): StageLog {
   const folder = logFolder(root, ref);
   const path = join(folder, `attempt-${attempt}.log`);
-  let last: Promise<void> = Promise.resolve();
-  const write = (text: string): Promise<void> =>
-    withStoreErrors(path, async () => {
-      await makeFolder(folder);
-      await appendFile(path, text);
-    });
+  let missing = 0;
+  let why = '';
   return {
     path,
-    append(text) {
-      // One that failed must not keep the next from being written; its own caller has the error.
-      last = last.then(
-        () => write(text),
-        () => write(text),
-      );
-      return last;
+    append(line) {
+      const gap = missing === 0 ? '' : `(${missing} missing before this: ${why})\n`;
+      try {
+        mkdirSync(folder, { recursive: true });
+        appendFileSync(path, `${gap}${line.replace(/\n$/, '')}\n`);
+        missing = 0;
+      } catch (error) {
+        missing++;
+        why = messageOf(error);
+      }
     },
   };
 }
