@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { checkTypes } from './build.mjs';
 import { Failure, say } from './say.mjs';
 import { makeReady, root } from './ready.mjs';
 
@@ -15,7 +16,7 @@ const commands = {
 
   async build() {
     await makeReady();
-    say('everything is built');
+    await checkTypes(root);
   },
 
   /** Kills Temper's processes at random moments and compares the results with an undisturbed run's. */
@@ -35,7 +36,8 @@ const commands = {
   async test(args) {
     let tally = { passed: 0, failed: 1, skipped: 0 };
     try {
-      await makeReadyToTest();
+      await makeReady();
+      await findServer();
       tally = await runTests(args);
     } catch (error) {
       report(error);
@@ -45,17 +47,6 @@ const commands = {
     process.stdout.write(`${tally.passed} passed, ${tally.failed} failed${skipped}\n`);
   },
 };
-
-/** Type errors are one failed test among the others (test/style.test.ts), not the end of all. */
-async function makeReadyToTest() {
-  try {
-    await makeReady();
-  } catch (error) {
-    if (!(error instanceof Failure) || !error.message.startsWith('TypeScript')) throw error;
-    say(error.message);
-  }
-  await findServer();
-}
 
 /** Runs vitest, and hears from its reporter (test/tally.ts) how many tests there were. */
 async function runTests(args) {

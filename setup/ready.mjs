@@ -37,3 +37,6 @@ function checkNode() {
       'install a newer one from https://nodejs.org or with your version manager: nvm install 22',
     );
 }
+
+// Run by itself: what `import` alone must not do.
+if (process.argv[1] === fileURLToPath(import.meta.url)) await makeReady();

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
-/** Every file that tsconfig.build.json compiles, relative to the root, in one order. */
+/** Every TypeScript file that is not a test, relative to the root, in one order. */
 export function sourceFiles(root) {
   const isRoom = (entry) =>
     entry.isDirectory() &&
@@ -16,6 +16,13 @@ export function sourceFiles(root) {
     )
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
     .sort();
+}
+
+/** sha256 of one file's content. */
+export function hashFile(root, file) {
+  return createHash('sha256')
+    .update(readFileSync(join(root, file)))
+    .digest('hex');
 }
 
 /** sha256 over names and contents. */
