@@ -23,8 +23,8 @@ interface Contestant {
   /** Of one step. */
   readonly operations: number;
   readonly stepsPerRun: number;
-  run(): Promise<unknown>;
-  release(): Promise<void>;
+  readonly run: () => Promise<unknown>;
+  readonly release: () => Promise<void>;
 }
 
 /** What was measured of one contestant. Times are of one step, in milliseconds. */

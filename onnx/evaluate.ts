@@ -7,8 +7,8 @@ import type { HostTensor } from './tensor.js';
 
 /** A graph made ready to run: feeds by input name, results by output name. */
 export interface Evaluator {
-  run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>>;
-  release(): Promise<void>;
+  readonly run: (feeds: Readonly<Record<string, HostTensor>>) => Promise<Record<string, HostTensor>>;
+  readonly release: () => Promise<void>;
 }
 
 /** Makes the part of a graph that computes `outputs` ready to run. */

@@ -19,7 +19,7 @@ const entries = new Map<string, Entry>();
 /** A session in use; give it back with `release`, which keeps it warm for the next who asks. */
 export interface SessionLease {
   readonly session: InferenceSession;
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** @file Training: a program, its state, and K steps at a time. */
-import ort from 'onnxruntime-node';
+import type ort from 'onnxruntime-node';
 import type { Device } from './device.js';
 import { stateNames, type TrainingProgram } from './program.js';
 import { openSession, type SessionLease, toOrt } from './session.js';
