@@ -25,8 +25,9 @@ export const tinyDialects = {
   generator: 'dialects',
   dialects: 2,
   nouns: 24,
-  document: 4,
-  documents: 48,
+  document: 6,
+  noise: 0.2,
+  documents: 200,
   splits: { A: 6, B: 8, test: 6 },
 } satisfies JsonObject;
 
@@ -39,7 +40,7 @@ export const tinyModels = {
     layers: 1,
     width: 8,
     heads: 2,
-    context: 12,
+    context: 16,
     pretrain: tinyPretraining,
   },
   strong: {
@@ -47,7 +48,7 @@ export const tinyModels = {
     layers: 1,
     width: 16,
     heads: 2,
-    context: 12,
+    context: 16,
     pretrain: tinyPretraining,
   },
 } satisfies JsonObject;
