@@ -140,7 +140,7 @@ describe('a writer killed', () => {
     expect(verified.damaged).toEqual([]);
     expect(readdirSync(join(root, 'drafts'))).toEqual([]);
     expect(readdirSync(join(root, 'damaged'))).toEqual([]);
-  });
+  }, 180_000);
 });
 
 it('sweeping spares the drafts of the living', async () => {
