@@ -59,9 +59,11 @@ module.exports = {
   forbidden: [
     {
       name: 'no-cycles',
-      comment: 'Two files that need each other are one idea, or hide a third.',
+      comment:
+        'Two files that need each other are one idea, or hide a third. Families of operators aside: the gradient ' +
+        'of a sum is an expansion, and that of an expansion a sum.',
       severity: 'error',
-      from: {},
+      from: { pathNot: '^onnx/operators/' },
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
     {
