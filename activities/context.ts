@@ -29,6 +29,8 @@ export interface StageContext {
   readonly checkpoints: Checkpoints;
   /** Threads that one operator may use. No result depends on it. */
   readonly threads: number;
+  /** Training steps between two looks at whether to stop, at most. No result depends on it. */
+  readonly stepsAtOnce: number;
   /** Says that the stage is alive and where it stands; call it at least every second or so. */
   progress(progress: StageProgress): void;
   /** One line of the stage's log, which is kept. */

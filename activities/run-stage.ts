@@ -28,6 +28,8 @@ export interface StageRun {
   /** Token of the lease: names the checkpoints. */
   readonly token: string;
   readonly threads: number;
+  /** Training steps between two looks at {@link shouldStop}, at most (64). */
+  readonly stepsAtOnce?: number;
   /** Who computes, for the manifest. */
   readonly worker: string;
   readonly workflow?: string;
@@ -74,6 +76,7 @@ export async function runStage(options: StageRun): Promise<StageSummary> {
       },
     },
     threads: options.threads,
+    stepsAtOnce: options.stepsAtOnce ?? 64,
     progress: (progress) => options.onProgress(progress, checkpoint),
     log: (line) => void log.append(line),
     breathe: async () => {

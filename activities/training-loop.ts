@@ -1,6 +1,7 @@
 /** @file The training loop of `pretrain` and `finetune`: steps in chunks, checkpoints, a record along the way. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UserError } from '../base/errors.js';
 import { parseDevice } from '../onnx/device.js';
 import type { TrainingProgram } from '../onnx/program.js';
 import { initialState, Trainer, type Batch, type Tensors, type TrainingState } from '../onnx/trainer.js';
@@ -11,7 +12,6 @@ import type { StageContext } from './context.js';
 const checkpointSeconds = 5;
 /** Steps are given to ONNX Runtime in chunks of about so many seconds: how soon a stage hears that it should stop. */
 const chunkSeconds = 0.4;
-const chunkSteps = 64;
 
 export interface TrainingRun<Recorded> {
   readonly program: TrainingProgram;
@@ -55,7 +55,7 @@ export async function train<Recorded>(
     };
     const save = (): Promise<void> => saveCheckpoint(context, trainer, { losses, recorded });
     if (trainer.step === 0) await recordHere();
-    const pace = new Pace();
+    const pace = new Pace(context.stepsAtOnce);
     let saved = performance.now();
     while (trainer.step < steps) {
       if (await context.stopping()) {
@@ -125,19 +125,25 @@ function untilNext(recordAt: ReadonlySet<number> | undefined, step: number): num
 function failOnNaN(context: StageContext, loss: Float32Array, first: number): void {
   const index = loss.findIndex((value) => !Number.isFinite(value));
   if (index < 0) return;
-  throw new Error(
-    `${context.stage.title}: the loss is ${loss[index]} at step ${first + index + 1}. ` +
+  // No other attempt can succeed: the same bytes come out of it.
+  throw new UserError(
+    `the loss is ${loss[index]} at step ${first + index + 1}. ` +
       'Lower the learning rate, lengthen the warm-up, or bound the gradient (clip-norm).',
   );
 }
 
 /** How many steps fit into a chunk. Their number changes no result. */
 class Pace {
+  readonly #atMost: number;
   #secondsPerStep: number | undefined;
+
+  constructor(atMost: number) {
+    this.#atMost = atMost;
+  }
 
   get steps(): number {
     if (this.#secondsPerStep === undefined) return 1;
-    return Math.min(chunkSteps, Math.max(1, Math.floor(chunkSeconds / this.#secondsPerStep)));
+    return Math.min(this.#atMost, Math.max(1, Math.floor(chunkSeconds / this.#secondsPerStep)));
   }
 
   get stepsPerSecond(): number {

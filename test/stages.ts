@@ -31,7 +31,9 @@ export async function openLaboratory(plan: Plan): Promise<Laboratory> {
 export function run(
   { store, plan }: Laboratory,
   stage: Stage,
-  options: Partial<Pick<StageRun, 'attempt' | 'token' | 'threads' | 'onProgress' | 'shouldStop'>> = {},
+  options: Partial<
+    Pick<StageRun, 'attempt' | 'token' | 'threads' | 'stepsAtOnce' | 'onProgress' | 'shouldStop'>
+  > = {},
 ): ReturnType<typeof runStage> {
   return runStage({
     store,
