@@ -1,5 +1,5 @@
 /** @file What the store's tests share: stores in temporary folders, small artifacts, child processes that use the store. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -19,10 +19,17 @@ import type { ArtifactRef, Manifest, Publication, Store } from '../store/store.j
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** A folder for one test file; `remove` when it is done. */
+/** Child processes that have not ended; a test that fails half-way leaves some. */
+const running = new Set<ChildProcess>();
+
+/** A folder for one test file; `remove` when it is done, which also ends the file's child processes. */
 export function temporaryFolder(): { path: string; remove: () => void } {
   const path = mkdtempSync(join(tmpdir(), 'temper-store-'));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  const remove = (): void => {
+    for (const child of running) child.kill('SIGKILL');
+    rmSync(path, { recursive: true, force: true });
+  };
+  return { path, remove };
 }
 
 /** The address of an artifact that is called `name` in a test. */
@@ -116,6 +123,8 @@ export function runScript(
   const plain = [process.execPath, path, ...args];
   const [command, ...rest] = shell === undefined ? plain : shell(plain);
   const child = spawn(command ?? '', rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  child.on('exit', () => running.delete(child));
   let text = '';
   child.stdout.on('data', (data: Buffer) => (text += data.toString()));
   child.stderr.on('data', (data: Buffer) => (text += data.toString()));
