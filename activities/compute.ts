@@ -1,9 +1,10 @@
 /** @file The compute activities: a stage kind each, from the lease to the published artifact. */
 import { activityInfo, cancellationDetails, cancellationSignal, heartbeat, log } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { messageOf } from '../base/errors.js';
 import { inputKeys, type Stage, type StageKey } from '../plan/stage.js';
 import { clearFailure } from '../store/failures.js';
-import { isLease, thisProcess, type Lease, type Store } from '../store/store.js';
+import { isLease, LeaseLost, thisProcess, type Lease, type Store } from '../store/store.js';
 import type { StageResult } from '../workflows/stages.js';
 import type { StageProgress, StageSummary } from './context.js';
 import { ExecutorDied, InputDamaged, JobFailed, JobStopped, type Executor } from './executor.js';
@@ -121,9 +122,13 @@ class Materialization {
     const cancel = (): void => abort.abort(new JobStopped('cancelled'));
     cancellationSignal().addEventListener('abort', cancel, { once: true });
     if (cancellationSignal().aborted) cancel();
-    // A holder that has lost its lease must not go on: whoever took it computes the same bytes.
     const renewal = setInterval(() => {
-      lease.renew().catch((error: unknown) => abort.abort(error));
+      lease.renew().catch((error: unknown) => {
+        // A holder that has lost its lease must not go on. A disk that is full for a while takes nothing from it
+        // before its time.
+        if (error instanceof LeaseLost || Date.now() > lease.expiresAt) abort.abort(error);
+        else log.warn(`the lease on ${stage.title} could not be renewed: ${messageOf(error)}`);
+      });
     }, renewMilliseconds);
     const beat = (): void => heartbeat(this.#checkpoint === undefined ? {} : { step: this.#checkpoint });
     const beats = setInterval(beat, heartbeatMilliseconds);
