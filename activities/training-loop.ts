@@ -69,7 +69,7 @@ export async function train<Recorded>(
       const { loss } = await trainer.run(batches);
       pace.note(count, (performance.now() - began) / 1000);
       losses.push(...loss);
-      failOnNaN(context, loss, first);
+      failOnNaN(loss, first);
       await recordHere();
       context.progress({
         step: trainer.step,
@@ -122,7 +122,7 @@ function untilNext(recordAt: ReadonlySet<number> | undefined, step: number): num
   return nearest;
 }
 
-function failOnNaN(context: StageContext, loss: Float32Array, first: number): void {
+function failOnNaN(loss: Float32Array, first: number): void {
   const index = loss.findIndex((value) => !Number.isFinite(value));
   if (index < 0) return;
   // No other attempt can succeed: the same bytes come out of it.

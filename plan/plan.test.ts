@@ -279,18 +279,18 @@ function mapped(section: Json | undefined, change: (entry: JsonObject) => JsonOb
 }
 
 describe('editing one value changes the keys that depend on it and no other', () => {
-  const language = {
+  const language: JsonObject = {
     ...tinySweep,
     tasks: { t: { generator: 'dialects', dialect: [0, 1] } },
     methods: [{ naive: { labels: 'soft' } }, { confidence: {} }, { 'icl-refinement': {} }],
     seeds: [0, 1],
-  } satisfies JsonObject;
-  const classes = {
+  };
+  const classes: JsonObject = {
     ...tinySweep,
     models: tinyModels,
     tasks: { t: { type: 'classification', file: 'a.csv' } },
     methods: [{ naive: {} }, { confidence: {} }],
-  } satisfies JsonObject;
+  };
 
   /** Titles of the stages that read an edited value themselves; whatever is behind them in the graph changes too. */
   type Edit = [path: string, value: Json, direct: RegExp | null];
