@@ -8,6 +8,8 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
+    // As setup/ready.mjs does.
+    env: { ORT_DISABLE_TELEMETRY: '1' },
     reporters: ['default', './test/tally.ts'],
     projects: [
       {

@@ -10,6 +10,10 @@ import { Failure, say, step } from './say.mjs';
 /** The folder of the project, whatever folder one stands in. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+// ONNX Runtime would write a device's id and an event log beside the user's files, and send them away. Child processes
+// inherit the variable.
+if (process.env['ORT_DISABLE_TELEMETRY'] === undefined) process.env['ORT_DISABLE_TELEMETRY'] = '1';
+
 /** Installs and builds what is missing or stale; some 50 ms when nothing is. Safe to run twice at once. */
 export async function makeReady() {
   checkNode();
