@@ -1,5 +1,5 @@
 /** @file A process that ends with its parent: it holds the reading end of a pipe that only the parent can close. */
-import { readSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { Worker, isMainThread } from 'node:worker_threads';
 
 /**
@@ -11,7 +11,10 @@ export function dieWithParent(): void {
 }
 
 if (!isMainThread) {
-  const nothing = Buffer.alloc(1);
-  while (readSync(0, nothing) > 0);
-  process.kill(process.pid, 'SIGKILL');
+  // Not a blocking read: a thread that is inside of one would keep the process from ending by itself.
+  const pipe = new Socket({ fd: 0, readable: true, writable: false });
+  pipe.once('close', () => process.kill(process.pid, 'SIGKILL'));
+  // A pipe that breaks closes; there is nothing else to do about it.
+  pipe.once('error', () => pipe.destroy());
+  pipe.resume();
 }

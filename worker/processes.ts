@@ -1,6 +1,6 @@
 /** @file Other processes by their number: whether one runs, whether it is the one that is meant, and ending it. */
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { codeOf } from '../base/errors.js';
 
@@ -27,6 +27,29 @@ async function commandLine(pid: number): Promise<string> {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH') return '';
     throw error;
   }
+}
+
+export interface RunningProcess {
+  readonly pid: number;
+  /** Its arguments, joined by spaces. */
+  readonly command: string;
+}
+
+/**
+ * Every process whose command line contains `mark`. Temper's processes are all started with the path of their
+ * `.temper/` folder, so that it finds a folder's whole family.
+ */
+export async function processesWith(mark: string): Promise<RunningProcess[]> {
+  if (process.platform !== 'linux') {
+    const { stdout } = await promisify(execFile)('ps', ['-axww', '-o', 'pid=,args=']);
+    return stdout.split('\n').flatMap((line) => {
+      const [, pid, command] = /^\s*(\d+) (.*)$/.exec(line) ?? [];
+      return pid !== undefined && command?.includes(mark) === true ? [{ pid: Number(pid), command }] : [];
+    });
+  }
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const all = await Promise.all(pids.map(async (pid) => ({ pid, command: await commandLine(pid) })));
+  return all.filter(({ command }) => command.includes(mark));
 }
 
 /** SIGTERM, and SIGKILL where `exited` has not come true after `timeoutMs`. */
