@@ -1,5 +1,5 @@
 /** @file The plan's graph folded by kind and role: a few boxes instead of thousands of stages. */
-import { html, trusted, type Markup } from './markup.js';
+import { fragment, trusted, type Markup } from './markup.js';
 import { kindTone, tone } from './palette.js';
 import type { StageUse } from './results.js';
 
@@ -85,7 +85,9 @@ const boxWidth = 168;
 const boxHeight = 48;
 const across = 14;
 const down = 46;
-const lineLength = 25;
+/** Characters: the first line leaves room for the count. */
+const firstLine = 20;
+const otherLine = 25;
 
 interface Placed extends FoldedStage {
   x: number;
@@ -111,7 +113,7 @@ export function drawGraph(stages: readonly StageUse[]): Markup {
       });
   }
   const name = `The plan: ${stages.length} stages folded into ${boxes.length} kinds of work`;
-  return html`<svg
+  return fragment`<svg
     xmlns="http://www.w3.org/2000/svg"
     class="chart"
     role="img"
@@ -129,7 +131,11 @@ export function drawGraph(stages: readonly StageUse[]): Markup {
 function ordered(boxes: readonly FoldedStage[], edges: readonly [string, string, number][]): FoldedStage[][] {
   const depthOf = depths(boxes);
   const deepest = Math.max(-1, ...depthOf.values());
-  // What nothing but the last layer reads is drawn just above its user, not at the top.
+  // What reads nothing (data) stands just above its first reader, not at the far top.
+  for (const { role, reads } of boxes) {
+    const readers = boxes.flatMap((box) => (box.reads.has(role) ? [depthOf.get(box.role) ?? 0] : []));
+    if (reads.size === 0 && readers.length > 0) depthOf.set(role, Math.max(0, Math.min(...readers) - 1));
+  }
   const layers = Array.from({ length: deepest + 1 }, (_, depth) =>
     boxes.filter((box) => depthOf.get(box.role) === depth),
   );
@@ -161,9 +167,7 @@ function drawEdge(from: Placed | undefined, to: Placed | undefined, count: numbe
   const path = `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}`;
   const thickness = (0.8 + Math.log10(count)).toFixed(2);
   const told = `${count} × ${to.role} ${count === 1 ? 'reads' : 'read'} ${from.role}`;
-  return html`<path d="${path}" fill="none" stroke="${tone('faint')}" stroke-width="${thickness}"
-    ><title>${told}</title></path
-  >`;
+  return fragment`<path d="${path}" fill="none" stroke="${tone('faint')}" stroke-width="${thickness}"><title>${told}</title></path>`;
 }
 
 function drawBox({ kind, role, count, x, y }: Placed): Markup {
@@ -171,33 +175,20 @@ function drawBox({ kind, role, count, x, y }: Placed): Markup {
   const top = y + boxHeight / 2 - (lines.length - 1) * 7 + 4;
   const texts = lines.map(
     (line, index) =>
-      html`<text x="${x + 12}" y="${top + index * 14}" font-size="11.5" fill="${tone('ink')}">${line}</text>`,
+      fragment`<text x="${x + 12}" y="${top + index * 14}" font-size="11.5" fill="${tone('ink')}">${line}</text>`,
   );
-  return html`<g
-    ><title>${count} × ${role}</title
-    ><rect
-      x="${x}"
-      y="${y}"
-      width="${boxWidth}"
-      height="${boxHeight}"
-      rx="5"
-      fill="${tone('raised')}"
-      stroke="${tone('faint')}"
-    /><rect x="${x}" y="${y}" width="4" height="${boxHeight}" rx="2" fill="${kindTone(kind)}" />${texts}<text
-      x="${x + boxWidth - 7}"
-      y="${y + 13}"
-      font-size="10.5"
-      text-anchor="end"
-      fill="${tone('muted')}"
-      >×${count}</text
-    ></g
-  >`;
+  return fragment`<g><title>${count} × ${role}</title>
+    <rect x="${x}" y="${y}" width="${boxWidth}" height="${boxHeight}" rx="5" fill="${tone('raised')}" stroke="${tone('faint')}"/>
+    <rect x="${x}" y="${y}" width="4" height="${boxHeight}" rx="2" fill="${kindTone(kind)}"/>
+    ${texts}
+    <text x="${x + boxWidth - 7}" y="${y + 13}" font-size="10.5" text-anchor="end" fill="${tone('muted')}">×${count}</text></g>`;
 }
 
 /** At most two lines that fit a box. */
 function intoLines(text: string): string[] {
-  if (text.length <= lineLength - 3) return [text];
-  const at = text.lastIndexOf(' ', lineLength - 3);
-  const [first, second] = at < 0 ? [text.slice(0, lineLength), ''] : [text.slice(0, at), text.slice(at + 1)];
-  return [first, second.length > lineLength ? `${second.slice(0, lineLength - 1)}…` : second];
+  if (text.length <= firstLine) return [text];
+  const at = text.lastIndexOf(' ', firstLine);
+  const [first, second] =
+    at < 0 ? [text.slice(0, firstLine), text.slice(firstLine)] : [text.slice(0, at), text.slice(at + 1)];
+  return [first, second.length > otherLine ? `${second.slice(0, otherLine - 1)}…` : second];
 }

@@ -1,5 +1,5 @@
 /** @file The report: one HTML file that opens from disk, without network, and prints. */
-import { html, trusted } from './markup.js';
+import { fragment, trusted } from './markup.js';
 import type { Results } from './results.js';
 import { script } from './script.js';
 import { dataSection } from './sections/data.js';
@@ -27,33 +27,25 @@ export async function renderReport(results: Results): Promise<string> {
     lineageSection(results),
     dataSection(results),
   ];
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
-        />
-        <title>${results.sweep} · Temper</title>
-        <style>
-          ${trusted(styleSheet)}
-        </style>
-      </head>
-      <body>
-        ${heading(results)}
-        <nav aria-label="Contents">
-          <ul>
-            ${contents.map(([id, title]) => html`<li><a href="#${id}">${title}</a></li>`)}
-          </ul>
-        </nav>
-        <main>${sections}</main>
-        <footer>Made by Temper from plan <span class="key">${results.plan}</span>.</footer>
-        <script>
-          ${trusted(script)};
-        </script>
-      </body>
-    </html> `;
+  const page = fragment`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>${results.sweep} · Temper</title>
+<style>${trusted(styleSheet)}</style>
+</head>
+<body>
+${heading(results)}
+<nav aria-label="Contents"><ul>${contents.map(([id, title]) => fragment`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>
+<main>
+${sections}
+</main>
+<footer>Made by Temper from plan <span class="key">${results.plan}</span>.</footer>
+<script>${trusted(script)}</script>
+</body>
+</html>
+`;
   return page.markup;
 }

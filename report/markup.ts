@@ -8,7 +8,7 @@ export interface Markup {
 type Part = Markup | string | number | undefined | false | readonly Part[];
 
 /** A template whose values are escaped, save those that are markup; lists are joined, `undefined` and `false` vanish. */
-export function html(texts: TemplateStringsArray, ...values: Part[]): Markup {
+export function fragment(texts: TemplateStringsArray, ...values: Part[]): Markup {
   const parts = texts.flatMap((text, index) => [text, index < values.length ? render(values[index]) : '']);
   return { markup: parts.join('') };
 }

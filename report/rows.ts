@@ -36,5 +36,5 @@ export function groupsOf(results: Pick<Results, 'summaries'>): Group[] {
   return [...groups.values()];
 }
 
-/** How a level is said: "95 %". */
-export const percent = (level: number): string => `${Number((level * 100).toFixed(2))} %`;
+/** How a level is said: "95 %", kept on one line. */
+export const percent = (level: number): string => `${Number((level * 100).toFixed(2))}\u00a0%`;

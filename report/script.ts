@@ -54,7 +54,7 @@ body.addEventListener('click', (event) => {
   if (key) {
     const select = () => getSelection().selectAllChildren(key);
     if (!navigator.clipboard) return select();
-    navigator.clipboard.writeText(key.textContent).then(() => key.classList.add('copied'), select);
+    navigator.clipboard.writeText(key.title || key.textContent).then(() => key.classList.add('copied'), select);
     return;
   }
   const row = event.target.closest('tr.trial');

@@ -25,7 +25,9 @@ nav ul{max-width:1060px;margin:0 auto;padding:0 24px;display:flex;gap:22px;list-
 nav a{display:block;padding:11px 0;color:var(--muted);text-decoration:none;font-size:14px}
 nav a:hover,nav a:focus-visible{color:var(--ink)}
 section{scroll-margin-top:54px}
-code,.key{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+code,.key{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
+.methods th:first-child,.methods td:first-child{width:38%;min-width:170px}
+.methods th:nth-child(2){width:22%}
 .scroll{overflow-x:auto;margin:0 -24px;padding:0 24px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:14.5px}
 th{font-weight:500;color:var(--muted);text-align:left;font-size:13px;border-bottom:1px solid var(--faint)}
@@ -33,6 +35,7 @@ th,td{padding:6px 18px 6px 0;vertical-align:baseline}
 td{border-bottom:1px solid var(--grid)}
 td.number,th.number{text-align:right}
 td.interval{white-space:nowrap}
+#trials .key{user-select:all;cursor:copy}
 td .ends,.quiet{color:var(--muted)}
 tr.first td{border-top:1px solid var(--faint)}
 .dot{display:inline-block;width:8px;height:8px;border-radius:50%;margin-right:9px;vertical-align:.06em}
@@ -68,8 +71,8 @@ th[aria-sort=descending] button::after{content:" ↓"}
 .chain ol{list-style:none;margin:0;padding:0;display:grid;gap:2px}
 .chain li{display:grid;grid-template-columns:84px minmax(0,1fr);gap:0 12px;align-items:baseline}
 .chain .kind{color:var(--muted);font-size:12.5px}
-.chain .key{grid-column:2;color:var(--muted);user-select:all;overflow-wrap:anywhere;cursor:copy}
-.chain .key.copied::after{content:"  copied";color:var(--ceiling)}
+.chain .key{grid-column:2;color:var(--muted)}
+.key.copied::after{content:"  copied";color:var(--ceiling)}
 footer{color:var(--muted);font-size:13px;padding-top:40px;padding-bottom:70px}
 ${chartRules()}
 @media (max-width:640px){body{font-size:15px}h1{font-size:30px}header.top{padding-top:30px}main,header.top,footer,nav ul{padding-left:16px;padding-right:16px}.scroll{margin:0 -16px;padding:0 16px}h2{margin-top:44px}}

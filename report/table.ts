@@ -53,9 +53,27 @@ function tableLines(rows: readonly MethodSummary[], width: number, notes: Set<st
     rule,
     ...body.flatMap((line, index) => {
       const isFirstOfRole = index > 0 && body[index - 1]?.role !== line.role;
-      return [...(isFirstOfRole ? [rule.replaceAll('─', '┄')] : []), aligned(line.cells, widths)];
+      const [name = '', ...more] = brokenName(line.cells[0], widths[0] ?? 0);
+      return [
+        ...(isFirstOfRole ? [rule.replaceAll('─', '┄')] : []),
+        aligned([name, line.cells[1], line.cells[2], line.cells[3]], widths),
+        ...more,
+      ];
     }),
   ];
+}
+
+/** A method's name over as many lines as it takes: a name cut short may be another's too. */
+function brokenName(name: string, width: number): string[] {
+  const lines: string[] = [];
+  let rest = name;
+  while (columnsOf(rest) > width) {
+    const at = rest.lastIndexOf(' ', width);
+    if (at <= rest.search(/\S/)) break;
+    lines.push(rest.slice(0, at));
+    rest = `  ${rest.slice(at + 1)}`;
+  }
+  return [...lines, rest];
 }
 
 const gutter = 2;

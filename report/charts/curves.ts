@@ -18,8 +18,20 @@ export interface CurvePoint {
 }
 
 const panelsAcross = 5;
-const panelWidth = 150;
+const panelWidth = 152;
 const panelHeight = 105;
+
+/** More than a panel of this width can show. */
+const mostPoints = 60;
+/** Curves of few points tell each of them to who points at it. */
+const mostTold = 25;
+
+/** At most so many, evenly spread, with the first and the last. */
+function thinned<T>(points: readonly T[]): readonly T[] {
+  if (points.length <= mostPoints) return points;
+  const every = (points.length - 1) / (mostPoints - 1);
+  return Array.from({ length: mostPoints }, (_, index) => points[Math.round(index * every)] as T);
+}
 
 /** Mean over cells and its t interval at every step that all of a method's curves have. */
 export function meanCurves(
@@ -34,21 +46,21 @@ export function meanCurves(
       .filter((curve) => curve.length > 1);
     const atStep = new Map<number, number[]>();
     for (const { step, value } of curves.flat()) atStep.set(step, [...(atStep.get(step) ?? []), value]);
-    return [...atStep]
+    const common = [...atStep]
       .filter(([, values]) => values.length === curves.length)
-      .sort(([a], [b]) => a - b)
-      .map(([step, values]): CurvePoint => {
-        const { mean, low, high } = meanInterval(values);
-        return {
-          method,
-          role,
-          step,
-          value: mean,
-          low: low ?? mean,
-          high: high ?? mean,
-          cells: values.length,
-        };
-      });
+      .sort(([a], [b]) => a - b);
+    return thinned(common).map(([step, values]): CurvePoint => {
+      const { mean, low, high } = meanInterval(values);
+      return {
+        method,
+        role,
+        step,
+        value: mean,
+        low: low ?? mean,
+        high: high ?? mean,
+        cells: values.length,
+      };
+    });
   });
 }
 
@@ -122,6 +134,7 @@ function panels(points: readonly CurvePoint[], options: PanelOptions): ChartSpec
   const values = points.map((point) => ({
     ...point,
     panel: panelName(point.method),
+    isTold: points.filter(({ method }) => method === point.method).length <= mostTold,
     told: `${point.method}, step ${point.step}: ${formatNumber(point.value, 3)} (mean of ${point.cells} cells)`,
   }));
   const isPoint = { filter: 'isValid(datum.step)' };
@@ -153,8 +166,8 @@ function panels(points: readonly CurvePoint[], options: PanelOptions): ChartSpec
         labelExpr: "split(datum.value, '\\n')",
         labelAnchor: 'start',
         labelPadding: 4,
-        labelFontSize: 11,
-        labelLimit: panelWidth + 20,
+        labelFontSize: 10.5,
+        labelLimit: 0,
       },
     },
     columns: panelsAcross,
@@ -175,7 +188,7 @@ function panels(points: readonly CurvePoint[], options: PanelOptions): ChartSpec
           encoding: { x, y: { ...y, field: 'value' }, color },
         },
         {
-          transform: [isPoint],
+          transform: [{ filter: 'datum.isTold' }],
           mark: { type: 'point', size: 26, opacity: 0, filled: true },
           encoding: { x, y: { ...y, field: 'value' }, color, description: { field: 'told' } },
         },

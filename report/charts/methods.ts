@@ -6,7 +6,9 @@ import { roleNames, type Group } from '../rows.js';
 import type { ChartSpec } from '../vega.js';
 
 const rowHeight = 26;
-const labelWidth = 270;
+/** Vega reserves too much for text that it cannot measure in Node. */
+const labelWidthPerChar = 6.7;
+const narrowestLabels = 110;
 const panelWidth = 330;
 const roles: readonly TrialRole[] = ['weak', 'method', 'control', 'ceiling'];
 
@@ -68,6 +70,7 @@ export function gapDomain(rows: readonly MethodSummary[]): [number, number] {
 export function methodsChart(group: Group, results: Pick<Results, 'trials'>): ChartSpec {
   const methods = group.rows.map(({ method }) => method);
   const height = methods.length * rowHeight;
+  const labelWidth = Math.max(narrowestLabels, ...methods.map((method) => method.length * labelWidthPerChar));
   const colour = {
     field: 'role',
     type: 'nominal' as const,
@@ -81,7 +84,7 @@ export function methodsChart(group: Group, results: Pick<Results, 'trials'>): Ch
     title: null,
     axis: withLabels
       ? {
-          labelLimit: labelWidth,
+          labelLimit: 0,
           minExtent: labelWidth,
           maxExtent: labelWidth,
           ticks: false,

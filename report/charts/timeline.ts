@@ -129,11 +129,17 @@ function binned(worker: string, stages: readonly (Span & { kind: string })[], le
   }));
 }
 
-/** "1 h 12 min", "34 s", "0.2 s" */
+/** "1 h 12 min", "3 min", "34 s", "0.2 s" */
 export function duration(seconds: number): string {
-  if (seconds >= 3600) return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
-  if (seconds >= 90) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-  return seconds >= 10 ? `${Math.round(seconds)} s` : `${Number(seconds.toFixed(2))} s`;
+  const parts = (big: number, bigName: string, small: number, smallName: string): string =>
+    small === 0 ? `${big} ${bigName}` : `${big} ${bigName} ${small} ${smallName}`;
+  if (seconds >= 3570) {
+    const minutes = Math.round(seconds / 60);
+    return parts(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
+  }
+  const whole = Math.round(seconds);
+  if (whole >= 90) return parts(Math.floor(whole / 60), 'min', whole % 60, 's');
+  return seconds >= 10 ? `${whole} s` : `${Number(seconds.toFixed(2))} s`;
 }
 
 export function timelineChart(timeline: Timeline): ChartSpec {
@@ -175,7 +181,7 @@ export function timelineChart(timeline: Timeline): ChartSpec {
             field: 'kind',
             type: 'nominal',
             scale: { domain: kinds, range: kinds.map(kindTone) },
-            legend: { title: null, orient: 'top', symbolType: 'square', offset: 10 },
+            legend: { title: null, orient: 'top', symbolType: 'square', offset: 22 },
           },
           description: { field: 'told' },
         },

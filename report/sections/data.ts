@@ -1,5 +1,5 @@
 /** @file What the data of each task looked like: counts, split sizes, what was set aside. */
-import { html, type Markup } from '../markup.js';
+import { fragment, type Markup } from '../markup.js';
 import type { DataReport, Results } from '../results.js';
 
 /** Tasks and seeds whose data came out the same, as one row. */
@@ -29,9 +29,9 @@ export function dataSection({ data }: Pick<Results, 'data'>): Markup {
     shapes.set(shape, [...(shapes.get(shape) ?? []), row]);
   }
   const tables = [...shapes.values()].map(tableOf);
-  return html`<section id="data">
+  return fragment`<section id="data">
     <h2>Data</h2>
-    ${tables.length > 0 ? tables : html`<p class="quiet">No data has been read yet.</p>`}
+    ${tables.length > 0 ? tables : fragment`<p class="quiet">No data has been read yet.</p>`}
   </section>`;
 }
 
@@ -42,50 +42,50 @@ function tableOf(rows: Row[]): Markup {
     value === undefined ? '' : value.toLocaleString('en-US');
   const seedsOf = (row: Row): string =>
     `${row.seeds.length === 1 ? 'seed' : 'seeds'} ${row.seeds.join(', ')}`;
-  const title = (row: Row): Markup => html`${row.task} <span class="values">${seedsOf(row)}</span>`;
+  const title = (row: Row): Markup => fragment`${row.task} <span class="values">${seedsOf(row)}</span>`;
   const notes = rows
     .filter((row) => row.notes.length > 0)
-    .map((row) => html`<li>${title(row)}: ${row.notes.join(' ')}</li>`);
+    .map((row) => fragment`<li>${title(row)}: ${row.notes.join(' ')}</li>`);
   const notesList =
     notes.length > 0 &&
-    html`<ul class="quiet">
+    fragment`<ul class="quiet">
       ${notes}
     </ul>`;
   if (rows.length > 3)
-    return html`<div class="scroll">
+    return fragment`<div class="scroll">
         <table>
           <thead>
             <tr>
               <th>task</th>
-              ${names.map((name) => html`<th class="number">${name}</th>`)}
+              ${names.map((name) => fragment`<th class="number">${name}</th>`)}
             </tr>
           </thead>
           <tbody>
             ${rows.map(
               (row) =>
-                html`<tr>
+                fragment`<tr>
                   <td>${title(row)}</td>
-                  ${names.map((name) => html`<td class="number">${number(row.counts[name])}</td>`)}
+                  ${names.map((name) => fragment`<td class="number">${number(row.counts[name])}</td>`)}
                 </tr>`,
             )}
           </tbody>
         </table>
       </div>
       ${notesList}`;
-  return html`<div class="scroll">
+  return fragment`<div class="scroll">
       <table style="width:auto">
         <thead>
           <tr>
             <th></th>
-            ${rows.map((row) => html`<th class="number">${title(row)}</th>`)}
+            ${rows.map((row) => fragment`<th class="number">${title(row)}</th>`)}
           </tr>
         </thead>
         <tbody>
           ${names.map(
             (name) =>
-              html`<tr>
+              fragment`<tr>
                 <td>${name}</td>
-                ${rows.map((row) => html`<td class="number">${number(row.counts[name])}</td>`)}
+                ${rows.map((row) => fragment`<td class="number">${number(row.counts[name])}</td>`)}
               </tr>`,
           )}
         </tbody>

@@ -10,13 +10,13 @@ import { examplePoints, examplesChart } from '../charts/examples.js';
 import { methodsChart } from '../charts/methods.js';
 import { duration, timelineChart, timelineOf } from '../charts/timeline.js';
 import { drawGraph, foldStages } from '../graph.js';
-import { html, type Markup } from '../markup.js';
+import { fragment, type Markup } from '../markup.js';
 import type { Results } from '../results.js';
 import { groupsOf, percent, roleNames, type Group } from '../rows.js';
 import { drawChart } from '../vega.js';
 
 function figure(chart: Markup, caption: Markup): Markup {
-  return html`<figure>
+  return fragment`<figure>
     <div class="scroll">${chart}</div>
     <figcaption>${caption}</figcaption>
   </figure>`;
@@ -25,13 +25,11 @@ function figure(chart: Markup, caption: Markup): Markup {
 const levelOf = (group: Group): string =>
   percent(group.rows.find(({ accuracy }) => accuracy !== null)?.accuracy?.level ?? 0.95);
 
-const legend = html`<p class="legend">
+const legend = fragment`<p class="legend">
   ${(['weak', 'method', 'control', 'ceiling'] as const).map(
     (role) =>
-      html`<span
-        ><span class="dot ${role}"></span
-        >${role === 'weak' ? 'weak supervisor (floor)' : roleNames[role]}</span
-      >`,
+      fragment`<span
+        ><span class="dot ${role}"></span>${role === 'weak' ? 'weak supervisor (floor)' : roleNames[role]}</span>`,
   )}
 </p>`;
 
@@ -43,12 +41,12 @@ export async function methodFigures(results: Results): Promise<Markup> {
     const level = levelOf(group);
     const known = group.rows.filter(({ accuracy }) => accuracy !== null);
     if (known.length === 0) continue;
-    if (groups.length > 1) figures.push(html`<h3>${group.title}</h3>`);
+    if (groups.length > 1) figures.push(fragment`<h3>${group.title}</h3>`);
     const name = `PGR and accuracy by method on ${group.title}`;
     figures.push(
       figure(
-        html`${legend}${await drawChart(methodsChart(group, results), name)}`,
-        html`<b>How much of the gap each method recovers.</b> Left: PGR over cells with its ${level} interval
+        fragment`${legend}${await drawChart(methodsChart(group, results), name)}`,
+        fragment`<b>How much of the gap each method recovers.</b> Left: PGR over cells with its ${level} interval
           by Fieller’s method; the dashed lines are the weak supervisor (0) and the ceiling (1). An arrow says
           that the interval goes on beyond what is drawn; a dashed interval has no bounds, since ceiling −
           weak is within noise. Right: mean test accuracy with its ${level} t interval; each tick is a cell.`,
@@ -62,20 +60,20 @@ export async function methodFigures(results: Results): Promise<Markup> {
             examplesChart(points, group),
             `Accuracy by number of in-context examples on ${group.title}`,
           ),
-          html`<b>What examples in context are worth.</b> Mean test accuracy of students whose weak labels
+          fragment`<b>What examples in context are worth.</b> Mean test accuracy of students whose weak labels
             were refined with the given number of weak-labelled examples in context, with ${level} t intervals
             over cells; “contexts” is how many draws of examples vote. Bands: the weak supervisor and the
             ceiling with their ${level} t intervals. At 0 the strong model labels without any example.`,
         ),
       );
   }
-  return html`<section id="methods">
+  return fragment`<section id="methods">
     <h2>Methods</h2>
     ${figures.length > 0 ? figures : nothingYet}
   </section>`;
 }
 
-const nothingYet = html`<p class="quiet">No trial has a result yet.</p>`;
+const nothingYet = fragment`<p class="quiet">No trial has a result yet.</p>`;
 
 /** Accuracy and loss along fine-tuning. */
 export async function trainingFigures(results: Results): Promise<Markup> {
@@ -85,7 +83,7 @@ export async function trainingFigures(results: Results): Promise<Markup> {
     const accuracy = meanCurves(group, results, accuracyCurve);
     const loss = meanCurves(group, results, lossCurve);
     if (accuracy.length + loss.length > 0 && groupsOf(results).length > 1)
-      figures.push(html`<h3>${group.title}</h3>`);
+      figures.push(fragment`<h3>${group.title}</h3>`);
     if (accuracy.length > 0)
       figures.push(
         figure(
@@ -93,23 +91,23 @@ export async function trainingFigures(results: Results): Promise<Markup> {
             accuracyCurvesChart(accuracy, group),
             `Test accuracy along fine-tuning on ${group.title}`,
           ),
-          html`<b>First beyond the teacher, then its mistakes.</b> Test accuracy along the steps of
-            fine-tuning (the axis of steps is stretched near 0): mean over cells, band = ${level} t interval.
-            Dashed: final accuracy of the weak supervisor and of the ceiling. A curve that rises above the
-            weak supervisor and falls back has learnt the supervisor’s errors.`,
+          fragment`<b>Accuracy along fine-tuning.</b> Test accuracy along the steps of fine-tuning (the axis of
+            steps is stretched near 0): mean over cells, band = ${level} t interval. Dashed: final accuracy of
+            the weak supervisor and of the ceiling. A curve that rises above the weak supervisor and falls
+            back has learnt the supervisor’s errors.`,
         ),
       );
     if (loss.length > 0)
       figures.push(
         figure(
           await drawChart(lossCurvesChart(loss), `Training loss along fine-tuning on ${group.title}`),
-          html`<b>Training loss</b> along the steps of fine-tuning: mean over cells, band = ${level} t
+          fragment`<b>Training loss</b> along the steps of fine-tuning: mean over cells, band = ${level} t
             interval. Losses against soft labels and with an auxiliary term have other floors than
             cross-entropy against hard ones.`,
         ),
       );
   }
-  return html`<section id="training">
+  return fragment`<section id="training">
     <h2>Training</h2>
     ${figures.length > 0 ? figures : nothingYet}
   </section>`;
@@ -128,7 +126,7 @@ export async function workFigures(results: Results): Promise<Markup> {
         timelineChart(timeline),
         `Stage timeline of ${timings.length} stages on ${timeline.workers.length} workers`,
       ),
-      html`<b>When each stage ran, and where.</b> ${timings.length} stages on ${timeline.workers.length}
+      fragment`<b>When each stage ran, and where.</b> ${timings.length} stages on ${timeline.workers.length}
         ${timeline.workers.length === 1 ? 'worker' : 'workers'}${
           timeline.isDrawnTogether
             ? ', drawn together where they are short: a colour is the kind of work that took most of that moment'
@@ -139,7 +137,7 @@ export async function workFigures(results: Results): Promise<Markup> {
         What the store already had is shown when it was made.`,
     );
   const folded = foldStages(stages);
-  return html`<section id="work">
+  return fragment`<section id="work">
     <h2>Work</h2>
     <h3>Timeline</h3>
     ${chart ?? nothingYet}
@@ -149,7 +147,7 @@ export async function workFigures(results: Results): Promise<Markup> {
         ? nothingYet
         : figure(
             drawGraph(stages),
-            html`<b>What depends on what.</b> The plan’s ${stages.length} stages folded into ${folded.length}
+            fragment`<b>What depends on what.</b> The plan’s ${stages.length} stages folded into ${folded.length}
               kinds of work: stages that do the same for other tasks, seeds, shards or numbers share a box (×
               how many). Lines run down from what is read to what reads it; a line that others imply is left
               out.`,

@@ -1,6 +1,6 @@
 /** @file Every number down to the artifacts it came from: the table of trials, each opening to its chain of stages. */
 import { formatInterval } from '../../metrics/format.js';
-import { html, scriptJson, type Markup } from '../markup.js';
+import { fragment, scriptJson, type Markup } from '../markup.js';
 import type { Results, TrialResult } from '../results.js';
 
 const columns = ['trial', 'method', 'status', 'accuracy', 'evaluation'] as const;
@@ -14,8 +14,8 @@ export function lineageSection(results: Results): Markup {
     key,
     inputs.flatMap((input) => indexOf.get(input) ?? []),
   ]);
-  const heads = columns.map((name) => html`<th scope="col"><button type="button">${name}</button></th>`);
-  return html`<section id="lineage">
+  const heads = columns.map((name) => fragment`<th scope="col"><button type="button">${name}</button></th>`);
+  return fragment`<section id="lineage">
     <h2>Lineage</h2>
     <p>
       Every accuracy above is the mean of accuracies below. Open a trial to see the stages it came from,
@@ -52,10 +52,10 @@ export function lineageSection(results: Results): Markup {
 
 function trialRow(trial: TrialResult, stage: number | undefined): Markup {
   const { accuracy, status, error } = trial;
-  return html`<tr class="trial" data-status="${status}" data-stage="${stage ?? ''}"${
-    error !== undefined && html` data-error="${error}"`
+  return fragment`<tr class="trial" data-status="${status}" data-stage="${stage ?? ''}"${
+    error !== undefined && fragment` data-error="${error}"`
   }><td><button type="button" class="open" aria-expanded="false" aria-label="Stages of this trial">▸</button> ${trial.cell}</td><td>${trial.method}</td><td${
-    status === 'failed' && html` class="failed"`
+    status === 'failed' && fragment` class="failed"`
   }>${status}</td><td class="interval" data-value="${accuracy?.value ?? ''}">${
     accuracy === undefined ? '–' : `${formatInterval(accuracy)} ${accuracy.correct}/${accuracy.total}`
   }</td><td><span class="key" title="${trial.evaluation}">${trial.evaluation.slice(0, 12)}</span></td></tr>`;

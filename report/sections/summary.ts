@@ -1,7 +1,7 @@
 /** @file The top of the report: what was run, and the table of methods with what failed. */
 import { formatInterval } from '../../metrics/format.js';
 import { duration } from '../charts/timeline.js';
-import { html, type Markup } from '../markup.js';
+import { fragment, type Markup } from '../markup.js';
 import type { MethodSummary, Results, TrialResult } from '../results.js';
 import { groupsOf, percent, type Group } from '../rows.js';
 import { gapText } from '../table.js';
@@ -19,16 +19,16 @@ export function heading(results: Results): Markup {
     ['cells', String(cells)],
     ['stages', String(stages.length)],
     ...(timings.length > 0 ? [['work', duration(seconds)] as [string, string]] : []),
-    ['plan', html`<span class="key" title="${plan}">${plan.slice(0, 16)}</span>`],
+    ['plan', fragment`<span class="key" title="${plan}">${plan.slice(0, 16)}</span>`],
   ];
-  return html`<header class="top">
+  return fragment`<header class="top">
     <p class="eyebrow">Weak-to-strong generalization · Temper</p>
     <h1>${sweep}</h1>
     <p class="lead">${headline(results)}</p>
     <dl class="facts">
       ${facts.map(
         ([name, value]) =>
-          html`<div>
+          fragment`<div>
             <dt>${name}</dt>
             <dd>${value}</dd>
           </div>`,
@@ -46,8 +46,9 @@ export function headline(results: Pick<Results, 'summaries'>): string {
     );
     const best = bounded.sort((a, b) => (b.pgr?.value ?? 0) - (a.pgr?.value ?? 0))[0];
     const where = `On ${group.task}, ${group.weak} → ${group.strong}`;
+    if (group.rows.every(({ pgr }) => pgr === null)) return `${where}: there is no PGR yet.`;
     if (best === undefined) return `${where}: what was recovered cannot be told from noise.`;
-    return `${where}: ${best.method} recovered most of the gap, PGR ${gapText(best, new Set())} over ${best.cells} cells.`;
+    return `${where}, ${best.method} recovered most: PGR ${gapText(best, new Set())} over ${best.cells} cells.`;
   });
   const most = 3;
   if (sentences.length > most)
@@ -59,18 +60,18 @@ export function resultsSection(results: Results): Markup {
   const notes = new Set<string>();
   const tables = groupsOf(results).map(
     (group) =>
-      html`<h3>${group.title}</h3>
+      fragment`<h3>${group.title}</h3>
         ${methodTable(group, notes)}`,
   );
   const level = percent(results.summaries.find(({ accuracy }) => accuracy !== null)?.accuracy?.level ?? 0.95);
-  return html`<section id="results">
+  return fragment`<section id="results">
     <h2>Results</h2>
     ${tables}
     <p class="quiet">
       Accuracy is the mean over cells (one task, one pair, one seed) on the test split, with its ${level} t
       interval. PGR, the performance gap recovered, is (method − weak) / (ceiling − weak) over cells with its
       ${level} interval by Fieller’s method, which counts the uncertainty of all
-      three.${[...notes].map((note) => html` Without bounds or absent: ${note}.`)}${
+      three.${[...notes].map((note) => fragment` Without bounds or absent: ${note}.`)}${
         results.summaries.some(({ cells }) => cells === 1) && ' A single cell has no interval.'
       }
     </p>
@@ -81,16 +82,16 @@ export function resultsSection(results: Results): Markup {
 function methodTable({ rows }: Group, notes: Set<string>): Markup {
   const body = rows.map((row, index) => {
     const isFirst = index > 0 && rows[index - 1]?.role !== row.role;
-    return html`<tr class="${isFirst ? 'first' : ''}">
+    return fragment`<tr class="${isFirst ? 'first' : ''}">
       <td>${methodName(row)}</td>
       <td class="interval">${row.accuracy === null ? '–' : withQuietEnds(formatInterval(row.accuracy))}</td>
       <td class="interval">${withQuietEnds(gapText(row, notes))}</td>
       <td class="number">${row.cells}</td>
-      <td class="number">${row.failed > 0 ? html`<span class="failed">${row.failed}</span>` : ''}</td>
+      <td class="number">${row.failed > 0 ? fragment`<span class="failed">${row.failed}</span>` : ''}</td>
     </tr>`;
   });
-  return html`<div class="scroll">
-    <table>
+  return fragment`<div class="scroll">
+    <table class="methods">
       <thead>
         <tr>
           <th>method</th>
@@ -109,15 +110,17 @@ function methodTable({ rows }: Group, notes: Set<string>): Markup {
 
 function methodName({ role, method }: Pick<MethodSummary, 'role' | 'method'>): Markup {
   const [name, ...values] = method.includes('=') ? method.split(' ') : [method];
-  return html`<span class="dot ${role}" title="${role}"></span>${name ?? ''}${
-      values.length > 0 && html` <span class="values">${values.join(' ')}</span>`
-    }`;
+  return fragment`<span class="dot ${role}" title="${role}"></span>${name ?? ''}${
+    values.length > 0 && fragment` <span class="values">${values.join(' ')}</span>`
+  }`;
 }
 
 /** "0.85 [0.81, 0.89]" with what is in brackets set back. */
 function withQuietEnds(text: string): Markup {
   const at = text.search(/[[(]/);
-  return at <= 0 ? html`${text}` : html`${text.slice(0, at)}<span class="ends">${text.slice(at)}</span>`;
+  return at <= 0
+    ? fragment`${text}`
+    : fragment`${text.slice(0, at)}<span class="ends">${text.slice(at)}</span>`;
 }
 
 /** Trials that failed, together where they failed for the same reason. */
@@ -129,18 +132,18 @@ function failures(trials: readonly TrialResult[]): Markup {
     byReason.set(error, [...(byReason.get(error) ?? []), id]);
   const reasons = [...byReason].map(
     ([reason, ids]) =>
-      html`<li>
+      fragment`<li>
         <b>${reason}</b>
         <ul>
-          ${ids.map((id) => html`<li>${id}</li>`)}
+          ${ids.map((id) => fragment`<li>${id}</li>`)}
         </ul>
       </li>`,
   );
   const absent =
     missing > 0 &&
-    html`<div class="callout calm">${missing} of ${trials.length} trials have not been run.</div>`;
-  if (failed.length === 0) return html`${absent}`;
-  return html`<div class="callout">
+    fragment`<div class="callout calm">${missing} of ${trials.length} trials have not been run.</div>`;
+  if (failed.length === 0) return fragment`${absent}`;
+  return fragment`<div class="callout">
       <h3>${failed.length} of ${trials.length} trials failed</h3>
       <ul>
         ${reasons}
