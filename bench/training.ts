@@ -19,22 +19,21 @@ import { type Batch, initialState, Trainer } from '../onnx/trainer.js';
 
 /** Something whose time is taken: one call does `operations` floating-point operations in products. */
 interface Contestant {
-  readonly name: string;
-  /** Of one step. */
   readonly operations: number;
-  readonly stepsPerRun: number;
   readonly run: () => Promise<unknown>;
   readonly release: () => Promise<void>;
 }
 
-/** What was measured of one contestant. Times are of one step, in milliseconds. */
+/** What was measured of one case. */
 export interface TrainingMeasurement {
   readonly name: string;
-  readonly medianMs: number;
-  readonly bestMs: number;
-  /** Of the MatMul peak: best against best. */
-  readonly shareOfPeak: number;
-  readonly gigaflopsPerSecond: number;
+  readonly medianStepMs: number;
+  readonly bestStepMs: number;
+  /** Share of the rate that MatMul alone reached just before, round by round. */
+  readonly medianShare: number;
+  readonly bestShare: number;
+  /** The best rate of MatMul alone. */
+  readonly peakGigaflops: number;
 }
 
 interface Case {
@@ -152,9 +151,7 @@ async function trainingContestant(entry: Case, threads: number): Promise<Contest
   const trainer = await Trainer.create(program, state, parseDevice(`cpu:${threads}`));
   const batches = Array.from({ length: entry.stepsPerRun }, () => batch);
   return {
-    name: entry.name,
-    operations: stepOperations(entry),
-    stepsPerRun: entry.stepsPerRun,
+    operations: stepOperations(entry) * entry.stepsPerRun,
     run: () => trainer.run(batches),
     release: () => trainer.release(),
   };
@@ -168,64 +165,76 @@ async function matmulContestant(threads: number): Promise<Contestant> {
   const ready = await evaluator({ product: matmul(a, b) }, parseDevice(`cpu:${threads}`));
   const matrix = { shape: [size, size], data: new Float32Array(size * size).fill(0.5) };
   return {
-    name: 'MatMul 1024³',
     operations: 2 * size ** 3,
-    stepsPerRun: 1,
     run: () => ready.run({ a: matrix, b: matrix }),
     release: ready.release,
   };
 }
 
-/** Takes the time of everything in turn, round by round, so that a slow minute of the machine is shared by all. */
+/** Operations per second of calling a contestant `times` times. */
+async function rateOf({ operations, run }: Contestant, times: number): Promise<number> {
+  const start = performance.now();
+  for (let i = 0; i < times; i++) await run();
+  return (times * operations * 1000) / (performance.now() - start);
+}
+
+/**
+ * In every round MatMul does about as many operations as the training steps after it, so that both are exposed
+ * to the same minute of the machine: a share means something on a busy machine too, times do not.
+ */
 export async function measureTraining({ threads = 2, rounds = 7 } = {}): Promise<TrainingMeasurement[]> {
-  const contestants = [await matmulContestant(threads)];
-  for (const entry of cases) contestants.push(await trainingContestant(entry, threads));
-  for (const contestant of contestants) await contestant.run(); // memory is claimed in the first run
-  const times = new Map<Contestant, number[]>(contestants.map((contestant) => [contestant, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const [contestant, list] of times) {
-      const start = performance.now();
-      await contestant.run();
-      list.push((performance.now() - start) / contestant.stepsPerRun);
+  const product = await matmulContestant(threads);
+  const measurements: TrainingMeasurement[] = [];
+  for (const entry of cases) {
+    const contestant = await trainingContestant(entry, threads);
+    await contestant.run(); // memory is claimed in the first run
+    await product.run();
+    const products = Math.max(1, Math.round(contestant.operations / product.operations));
+    const peaks: number[] = [];
+    const rates: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      peaks.push(await rateOf(product, products));
+      rates.push(await rateOf(contestant, 1));
     }
+    await contestant.release();
+    await closeSessions();
+    const stepMs = (rate: number) => (stepOperations(entry) * 1000) / rate;
+    measurements.push({
+      name: entry.name,
+      medianStepMs: stepMs(median(rates)),
+      bestStepMs: stepMs(Math.max(...rates)),
+      medianShare: median(rates.map((rate, round) => rate / (peaks[round] as number))),
+      bestShare: Math.max(...rates) / Math.max(...peaks),
+      peakGigaflops: Math.max(...peaks) / 1e9,
+    });
   }
-  for (const contestant of contestants) await contestant.release();
+  await product.release();
   await closeSessions();
-  const best = (contestant: Contestant) => Math.min(...(times.get(contestant) as number[]));
-  const rate = (contestant: Contestant) => contestant.operations / best(contestant) / 1e6;
-  const peak = rate(contestants[0] as Contestant);
-  return contestants.map((contestant) => {
-    const sorted = [...(times.get(contestant) as number[])].sort((a, b) => a - b);
-    return {
-      name: contestant.name,
-      medianMs: sorted[Math.floor(sorted.length / 2)] as number,
-      bestMs: sorted[0] as number,
-      shareOfPeak: rate(contestant) / peak,
-      gigaflopsPerSecond: rate(contestant),
-    };
-  });
+  return measurements;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 }
 
 /** What `npm run bench` prints about training. */
 export async function benchTraining({ threads = 2, rounds = 7 } = {}): Promise<void> {
   const table = new Table({
-    head: ['', 'median ms', 'best ms', 'GFLOP/s', 'of the MatMul peak'],
-    style: { head: [] },
+    head: ['', 'step, median', 'step, best', 'of the MatMul peak, median', 'best against best', 'peak'],
+    style: { head: [], border: [] },
   });
-  for (const { name, medianMs, bestMs, shareOfPeak, gigaflopsPerSecond } of await measureTraining({
-    threads,
-    rounds,
-  })) {
+  for (const measured of await measureTraining({ threads, rounds })) {
     table.push([
-      name,
-      medianMs.toFixed(2),
-      bestMs.toFixed(2),
-      gigaflopsPerSecond.toFixed(0),
-      shareOfPeak.toFixed(2),
+      measured.name,
+      `${measured.medianStepMs.toFixed(2)} ms`,
+      `${measured.bestStepMs.toFixed(2)} ms`,
+      measured.medianShare.toFixed(2),
+      measured.bestShare.toFixed(2),
+      `${measured.peakGigaflops.toFixed(0)} GFLOP/s`,
     ]);
   }
   const peakMegabytes = process.resourceUsage().maxRSS / 1024;
-  console.log(`Training steps on ${threads} threads: forward, backward, clipping and AdamW`);
+  console.log(`Training steps (forward, backward, clipping, AdamW) on ${threads} threads:`);
   console.log(table.toString());
-  console.log(`Peak memory of this process, with all of them in it: ${peakMegabytes.toFixed(0)} MB`);
+  console.log(`Peak memory of this process: ${peakMegabytes.toFixed(0)} MB`);
 }
