@@ -156,7 +156,9 @@ it('a loss that is not a number is the user’s to mend: says where it was lost 
   try {
     const failed = runAll(wild, [stageTitled(wild.plan, 'finetune weak').key]);
     await expect(failed).rejects.toThrow(UserError);
-    await expect(failed).rejects.toThrow(/the loss is (NaN|Infinity) at step [2-9]\. Lower the learning rate/);
+    await expect(failed).rejects.toThrow(
+      /the loss is (NaN|Infinity) at step [2-9]\. Lower the learning rate/,
+    );
   } finally {
     await wild.remove();
   }

@@ -73,10 +73,10 @@ export interface Control<Parameters extends z.ZodObject = z.ZodObject> extends D
 
 /** Lets TypeScript infer the parameters of a method from their schema. */
 export function defineMethod<Parameters extends z.ZodObject>(method: Method<Parameters>): Method {
-  return method as unknown as Method;
+  return method;
 }
 
 /** Lets TypeScript infer the parameters of a control from their schema. */
 export function defineControl<Parameters extends z.ZodObject>(control: Control<Parameters>): Control {
-  return control as unknown as Control;
+  return control;
 }
