@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFailed } from 'vitest';
 import { EnvironmentError } from '../base/errors.js';
 import { entryPoint } from '../base/folders.js';
 import { isRunning } from './processes.js';
@@ -134,6 +134,7 @@ describe('the embedded server', () => {
     );
     const pid = Number(line);
     expect(await isRunning(pid, folder)).toBe(true);
+    onTestFailed(() => process.kill(pid, 'SIGKILL'));
 
     parent.kill('SIGKILL');
     while (await isRunning(pid, folder)) await sleep(20);
