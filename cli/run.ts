@@ -58,8 +58,9 @@ async function run(file: string, options: RunOptions, context: CommandContext): 
   const planned = await planFile(file, options.set, context);
   const { sweep, plan } = planned;
   const store = await context.openStore({ create: true });
-  const watch = await Watch.begin(store, plan, context.folder);
-  const { stages, cached } = await watch.look();
+  const { watch, standing } = await Watch.begin(store, plan, context.folder);
+  for (const damage of standing.setAside) warn(damage);
+  const { stages, cached } = standing;
   const trials = plan.cells.reduce((total, cell) => total + cell.trials.length, 0);
   note(`${sweep.name}: ${counted(trials, 'trial')}, ${counted(stages, 'stage')}, ${cached} of them cached`);
 
@@ -86,12 +87,15 @@ async function run(file: string, options: RunOptions, context: CommandContext): 
   let outcome: SweepOutcome | undefined;
   let result = awaitResult(service, sweep.name);
   while (outcome === undefined && !detach.signal.aborted) {
-    display.show(await watch.look(), notes);
+    const now = await watch.look();
+    notes.push(...now.setAside);
+    display.show(now, notes);
     const news = await Promise.race([
       result,
       sleep(pollMilliseconds, undefined, { signal: detach.signal }).catch(() => undefined),
     ]);
     if (news === undefined) continue;
+    if (news.kind === 'failed') throw news.error;
     if (news.kind === 'done') outcome = news.outcome;
     else {
       notes.push(`the Temporal server went away (${news.reason}); waiting for it`);
@@ -165,29 +169,34 @@ async function startSweep(
 
 type News =
   | { readonly kind: 'done'; readonly outcome: SweepOutcome }
+  /** Cancelled, terminated, or broken, in words for people. */
+  | { readonly kind: 'failed'; readonly error: unknown }
   /** The server does not answer. */
   | { readonly kind: 'gone'; readonly reason: string };
 
+/** How the sweep ends. Never rejects, since nobody may be listening at that moment. */
 async function awaitResult(service: Service, sweep: string): Promise<News> {
   const handle: WorkflowHandle = service.client.workflow.getHandle(`sweep/${sweep}`);
   try {
     return { kind: 'done', outcome: (await handle.result()) as SweepOutcome };
   } catch (error) {
-    if (error instanceof WorkflowFailedError) {
-      if (error.cause instanceof CancelledFailure)
-        throw new UserError(`${sweep} was cancelled; what it had finished is kept`);
-      if (error.cause instanceof TerminatedFailure)
-        throw new UserError(`${sweep} was terminated; what it had finished is kept`);
-      throw new EnvironmentError(`${sweep} failed: ${messageOf(rootCause(error))}`);
-    }
-    if (error instanceof WorkflowNotFoundError) {
-      throw new EnvironmentError(
-        `the Temporal server knows no ${sweep}: was its database removed? Run the sweep again.`,
-      );
-    }
     if (error instanceof ServiceError) return { kind: 'gone', reason: messageOf(error.cause ?? error) };
-    throw error;
+    return { kind: 'failed', error: inWords(error, sweep) };
   }
+}
+
+function inWords(error: unknown, sweep: string): unknown {
+  if (error instanceof WorkflowNotFoundError) {
+    return new EnvironmentError(
+      `the Temporal server knows no ${sweep}: was its database removed? Run the sweep again.`,
+    );
+  }
+  if (!(error instanceof WorkflowFailedError)) return error;
+  if (error.cause instanceof CancelledFailure)
+    return new UserError(`${sweep} was cancelled; what it had finished is kept`);
+  if (error.cause instanceof TerminatedFailure)
+    return new UserError(`${sweep} was terminated; what it had finished is kept`);
+  return new EnvironmentError(`${sweep} failed: ${messageOf(rootCause(error))}`);
 }
 
 function rootCause(error: Error): Error {
@@ -226,7 +235,7 @@ async function finish(
   note(
     outcome.computed === 0
       ? `all ${outcome.stages} stages cached`
-      : `${outcome.computed} stages computed, ${outcome.stages - outcome.computed} cached`,
+      : `${counted(outcome.computed, 'stage')} computed, ${outcome.stages - outcome.computed} cached`,
   );
   note(`report: ${copied}`);
   if (page !== undefined) note(`Temporal UI: ${page}`);

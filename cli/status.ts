@@ -6,10 +6,10 @@ import { loadPlan } from '../activities/plans.js';
 import { progressQuery, type Progress } from '../workflows/messages.js';
 import { workerStates } from '../worker/worker-options.js';
 import { contextOf, type CommandContext } from './context.js';
-import { note, print, printJson } from './output.js';
+import { note, print, printJson, warn } from './output.js';
 import { latestPlan } from './latest-results.js';
 import { findService, pageOf, type Service } from './service.js';
-import { activity, Watch, type Standing } from './watch.js';
+import { activity, Watch } from './watch.js';
 
 interface StatusOptions {
   readonly json?: boolean;
@@ -69,7 +69,8 @@ async function showSweep(
 ): Promise<void> {
   const store = await context.openStore();
   const plan = await loadPlan(store, await latestPlan(store, sweep));
-  const standing: Standing = await (await Watch.begin(store, plan, context.folder)).look();
+  const { standing } = await Watch.begin(store, plan, context.folder);
+  for (const damage of standing.setAside) warn(damage);
   const run = service === undefined ? undefined : await describe(service, sweep);
   const workers = await workerStates(context.folder);
   if (options.json === true) {

@@ -14,6 +14,8 @@ export interface Standing {
   /** Published since. */
   readonly done: number;
   readonly failed: number;
+  /** What this look found damaged and set aside, in words. */
+  readonly setAside: string[];
   readonly workers: WorkerState[];
 }
 
@@ -32,16 +34,21 @@ export class Watch {
     this.#folder = folder;
   }
 
-  static async begin(store: Store, plan: Plan, folder: string): Promise<Watch> {
+  /** The first look: what is published by now counts as cached. */
+  static async begin(
+    store: Store,
+    plan: Plan,
+    folder: string,
+  ): Promise<{ watch: Watch; standing: Standing }> {
     const watch = new Watch(store, plan, folder);
-    await watch.look();
-    watch.#cached = watch.#published.size;
-    return watch;
+    const { done, ...standing } = await watch.look();
+    watch.#cached = done;
+    return { watch, standing: { ...standing, cached: done, done: 0 } };
   }
 
   async look(): Promise<Standing> {
     const open = this.#plan.stages.filter(({ key }) => !this.#published.has(key));
-    const { published } = await this.#store.probe(open.map(({ kind, key }) => ({ kind, key })));
+    const { published, damaged } = await this.#store.probe(open.map(({ kind, key }) => ({ kind, key })));
     for (const { key } of published) {
       this.#published.add(key);
       this.#failed.delete(key);
@@ -55,6 +62,7 @@ export class Watch {
       cached: this.#cached,
       done: this.#published.size - this.#cached,
       failed: this.#failed.size,
+      setAside: damaged.map(({ ref, reason }) => `${ref.kind} ${ref.key.slice(0, 12)} set aside: ${reason}`),
       workers: await workerStates(this.#folder),
     };
   }

@@ -75,6 +75,12 @@ export const classification: TaskDefinition<Parameters> = {
   corpusLoss: 'all',
   files: ['file'],
   resolve: (p) => ({ ...p, format: p.format ?? formatOf(p.file) }),
+  async glance(p) {
+    // The first row says whether the columns are there, and is where a file of another format fails.
+    const rows = readRows(p.file, p.format ?? formatOf(p.file), columnsOf(p));
+    await rows.next();
+    await rows.return(undefined);
+  },
   corpusParameters: (p) => p,
   exampleParameters: (p) => p,
   async corpus(given, seed, files) {
@@ -120,11 +126,12 @@ async function splitFile(p: Parameters, seed: number, files: Files | undefined):
   };
 }
 
+const columnsOf = (p: Parameters): string[] => [p.text, p.label, ...(p.id === undefined ? [] : [p.id])];
+
 async function readLabelled(path: string, p: Parameters) {
-  const columns = [p.text, p.label, ...(p.id === undefined ? [] : [p.id])];
   const rows: LabelledText[] = [];
   let rowsWithLineBreaks = 0;
-  for await (const row of readRows(path, p.format ?? formatOf(path), columns)) {
+  for await (const row of readRows(path, p.format ?? formatOf(path), columnsOf(p))) {
     const raw = textOf(path, row, p.text);
     const text = raw.trim();
     if (/[\r\n]/.test(raw)) rowsWithLineBreaks++;

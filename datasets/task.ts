@@ -65,6 +65,8 @@ export interface TaskDefinition<P extends TaskParameters = TaskParameters> {
   readonly files: readonly string[];
   /** Fills in what follows from a path, before a digest takes the path's place. */
   resolve(parameters: P): P;
+  /** Throws a UserError for what a glance at the files shows to be wrong, so that nothing starts in vain. */
+  glance?(parameters: P): Promise<void>;
   /** Those parameters that the corpus depends on, so that tasks which differ in others share it. */
   corpusParameters(parameters: P): Partial<P>;
   /** Those parameters that items and truth depend on. */

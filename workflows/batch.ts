@@ -15,6 +15,7 @@ import {
   progressQuery,
   type BatchInput,
   type BatchOutcome,
+  type TrialInput,
   type TrialOutcome,
 } from './messages.js';
 import { io } from './profiles.js';
@@ -59,7 +60,7 @@ export async function batch(input: BatchInput): Promise<BatchOutcome> {
   const effort = sumOf([input.before ?? noEffort, stages, ...settled]);
   if (settled.length < outcomes.length) {
     const failures = { ...input.failures, ...stages.failures };
-    await continueAsNew<typeof batch>({ ...input, failures, before: effort });
+    await continueAsNew<typeof batch>({ ...input, failures, failedTrials: tally.failed, before: effort });
   }
   return { ...tally.counts, ...effort };
 }
@@ -72,6 +73,8 @@ async function runTrial(
   window: Window,
   plan: BatchPlan,
 ): Promise<Settled> {
+  const before = input.failedTrials?.[node.trial.id];
+  if (before !== undefined) return { status: 'failed', error: before, ...noEffort };
   const obstacle = await stages.obstacle(node.needs);
   if (obstacle?.status === 'failed') return { status: 'failed', error: obstacle.error, ...noEffort };
   if (obstacle !== undefined) return obstacle;
@@ -85,7 +88,7 @@ async function runTrial(
     try {
       return await executeChild(trial, {
         workflowId: `sweep/${input.sweep}/${id}`,
-        args: [{ ...input, trial: node.trial, stages: node.stages, before: noEffort }],
+        args: [trialInput(input, node)],
         staticSummary: `${method} · ${task} · ${weak}→${strong} · seed ${seed}`.slice(0, 190),
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
         cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -113,6 +116,10 @@ async function runTrial(
   });
 }
 
+function trialInput({ index: _, failedTrials: __, ...common }: BatchInput, node: TrialPlan): TrialInput {
+  return { ...common, trial: node.trial, stages: node.stages, before: noEffort };
+}
+
 async function scoreCell(
   input: BatchInput,
   cell: string,
@@ -132,10 +139,15 @@ async function scoreCell(
 class Tally {
   #done = 0;
   readonly #total: number;
-  readonly failures: string[] = [];
+  /** Trial → why it failed. */
+  readonly failed: Record<string, string> = {};
 
   constructor(total: number) {
     this.#total = total;
+  }
+
+  get failures(): string[] {
+    return Object.entries(this.failed).map(([trial, error]) => `${trial}: ${error}`);
   }
 
   get counts(): { trials: number; done: number; failed: number } {
@@ -144,7 +156,7 @@ class Tally {
 
   add(node: TrialPlan, outcome: Settled): void {
     if (outcome.status === 'done') this.#done++;
-    if (outcome.status === 'failed') this.failures.push(`${node.trial.id}: ${outcome.error}`);
+    if (outcome.status === 'failed') this.failed[node.trial.id] = outcome.error;
   }
 
   markdown(input: BatchInput): string {

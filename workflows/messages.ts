@@ -45,6 +45,8 @@ export interface BatchInput extends Common {
   readonly index: number;
   /** Failures above, and this batch's own before it continued as new. */
   readonly failures: Failures;
+  /** Trial → why it failed before the batch continued as new. */
+  readonly failedTrials?: Record<string, string>;
 }
 
 export interface TrialInput extends Common {

@@ -152,6 +152,8 @@ export class Stages {
       } catch (error) {
         if (isCancellation(error)) throw error;
         if (isLeaseHeld(error)) {
+          // Each look costs some events, and the other worker may take days.
+          if (historyIsLong(this.#common)) return { status: 'deferred' };
           await sleep(`${leasePollSeconds} seconds`, { summary: `another worker computes ${stage.title}` });
           continue;
         }

@@ -45,7 +45,9 @@ export async function sweep(input: SweepInput): Promise<SweepOutcome> {
 
   const planned = await io.plan({ definition: input.definition, plan: input.plan });
   const { plan, trials } = planned;
-  const common: Common = { ...input, plan };
+  // Children are told the plan's key, never the sweep: their inputs do not grow with it.
+  const { definition: _, failures: __, before: ___, ...told } = input;
+  const common: Common = { ...told, plan };
   const stages = new Stages(common, new Set(planned.published), input.failures ?? {});
   Object.assign(progress, { plan, trials });
   const show = (status: Status, results?: string): void => {
