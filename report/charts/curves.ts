@@ -45,7 +45,11 @@ export function meanCurves(
       .map(curveOf)
       .filter((curve) => curve.length > 1);
     const atStep = new Map<number, number[]>();
-    for (const { step, value } of curves.flat()) atStep.set(step, [...(atStep.get(step) ?? []), value]);
+    for (const { step, value } of curves.flat()) {
+      const values = atStep.get(step);
+      if (values === undefined) atStep.set(step, [value]);
+      else values.push(value);
+    }
     const common = [...atStep]
       .filter(([, values]) => values.length === curves.length)
       .sort(([a], [b]) => a - b);

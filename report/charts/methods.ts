@@ -213,17 +213,13 @@ function accuracyLayers(
       },
     ];
   });
-  const cells = results.trials.flatMap((trial) =>
-    trial.accuracy !== undefined && isOf(group, trial)
-      ? [
-          {
-            method: trial.method,
-            role: trial.role,
-            value: trial.accuracy.value,
-            told: `${trial.id}: ${formatNumber(trial.accuracy.value, 3)} (${trial.accuracy.correct} of ${trial.accuracy.total})`,
-          },
-        ]
-      : [],
+  const cells = cellsShown(group, results).map(
+    ({ id, method, role, accuracy: { value, correct, total } }) => ({
+      method,
+      role,
+      value,
+      told: `${id}: ${formatNumber(value, 3)} (${correct} of ${total})`,
+    }),
   );
   const values = [...rows.flatMap(({ low, high }) => [low, high]), ...cells.map(({ value }) => value)];
   const domain = [Math.max(0, Math.min(...values, 1) - 0.03), Math.min(1.02, Math.max(...values, 0) + 0.03)];
@@ -256,6 +252,18 @@ function accuracyLayers(
       encoding: { y, x: x('value'), color, description: { field: 'told' } },
     },
   ];
+}
+
+/** Beyond this many, single cells are a smear. */
+const mostCells = 1500;
+
+/** The trials that are shown one by one, each a tick: all of them or none. */
+export function cellsShown(group: Group, results: Pick<Results, 'trials'>) {
+  const done = results.trials.flatMap((trial) => {
+    const { accuracy } = trial;
+    return accuracy !== undefined && isOf(group, trial) ? [{ ...trial, accuracy }] : [];
+  });
+  return done.length > mostCells ? [] : done;
 }
 
 /** Dashed lines at the floor and at the ceiling. */

@@ -7,7 +7,7 @@ import {
   meanCurves,
 } from '../charts/curves.js';
 import { examplePoints, examplesChart } from '../charts/examples.js';
-import { methodsChart } from '../charts/methods.js';
+import { cellsShown, methodsChart } from '../charts/methods.js';
 import { duration, timelineChart, timelineOf } from '../charts/timeline.js';
 import { drawGraph, foldStages } from '../graph.js';
 import { fragment, type Markup } from '../markup.js';
@@ -49,7 +49,8 @@ export async function methodFigures(results: Results): Promise<Markup> {
         fragment`<b>How much of the gap each method recovers.</b> Left: PGR over cells with its ${level} interval
           by Fieller’s method; the dashed lines are the weak supervisor (0) and the ceiling (1). An arrow says
           that the interval goes on beyond what is drawn; a dashed interval has no bounds, since ceiling −
-          weak is within noise. Right: mean test accuracy with its ${level} t interval; each tick is a cell.`,
+          weak is within noise. Right: mean test accuracy with its ${level} t
+          interval${cellsShown(group, results).length > 0 && '; each tick is a cell'}.`,
       ),
     );
     const points = examplePoints(group, results);
