@@ -134,7 +134,7 @@ describe('the embedded server', () => {
     );
     const pid = Number(line);
     expect(await isRunning(pid, folder)).toBe(true);
-    onTestFailed(() => process.kill(pid, 'SIGKILL'));
+    onTestFailed(() => void process.kill(pid, 'SIGKILL'));
 
     parent.kill('SIGKILL');
     while (await isRunning(pid, folder)) await sleep(20);
