@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { proportion } from '../metrics/accuracy.js';
 import { meanInterval } from '../metrics/interval.js';
 import { gapRecovered } from '../metrics/pgr.js';
-import { inputKeys, type Stage } from '../plan/stage.js';
+import { inputKeys, type StageKey } from '../plan/stage.js';
 import { closure, type Cell, type Trial } from '../plan/tree.js';
 import type { DataReport, MethodSummary, Results, StageTiming, TrialResult } from '../report/results.js';
 import { failureOf } from '../store/failures.js';
@@ -15,11 +15,13 @@ import { scoreCell } from './score.js';
 /** Everything the store knows about a plan's trials; what is not there yet is `missing`, what failed says why. */
 export async function collectResults(store: Store, plan: StoredPlan, worker: string): Promise<Results> {
   const trials: TrialResult[] = [];
+  const { published } = await store.probe(plan.stages.map(({ kind, key }) => ({ kind, key })));
+  const isThere = new Set(published.map(({ key }) => key));
   for (const cell of plan.cells) {
     const evaluations = cell.trials.map((trial) => trial.evaluation);
     const scores = await scoreCell(store, cell.id, evaluations, worker);
     for (const trial of cell.trials)
-      trials.push(await trialResult(store, plan, trial, scores[trial.evaluation]));
+      trials.push(await trialResult(store, plan, trial, scores[trial.evaluation], isThere));
   }
   return {
     sweep: plan.name,
@@ -34,7 +36,7 @@ export async function collectResults(store: Store, plan: StoredPlan, worker: str
       inputs: inputKeys(stage),
     })),
     data: await dataReports(store, plan),
-    timings: await timings(store, plan.stages),
+    timings: await timings(store, published),
   };
 }
 
@@ -43,6 +45,7 @@ async function trialResult(
   plan: StoredPlan,
   trial: Trial,
   evaluation: Evaluation | undefined,
+  isThere: ReadonlySet<StageKey>,
 ): Promise<TrialResult> {
   const { id, cell, task, taskValues, weak, strong, method, methodValues, role, seed } = trial;
   const known = { id, task, taskValues, weak, strong, method, methodValues, role, seed, cell };
@@ -58,6 +61,8 @@ async function trialResult(
     };
   }
   for (const key of closure([trial.evaluation], (wanted) => plan.stage(wanted))) {
+    // What failed once and was made since then is no obstacle any more.
+    if (isThere.has(key)) continue;
     const error = await failureOf(store.root, plan.stage(key));
     if (error !== undefined) return { ...known, status: 'failed', error, evaluation: trial.evaluation };
   }
@@ -116,8 +121,7 @@ async function dataReports(store: Store, plan: StoredPlan): Promise<DataReport[]
   return reports;
 }
 
-async function timings(store: Store, stages: readonly Stage[]): Promise<StageTiming[]> {
-  const { published } = await store.probe(stages.map(({ kind, key }) => ({ kind, key })));
+async function timings(store: Store, published: readonly ArtifactRef[]): Promise<StageTiming[]> {
   const known: StageTiming[] = [];
   for (const ref of published) {
     const { manifest } = await store.read(ref);

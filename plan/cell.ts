@@ -7,6 +7,8 @@ import type { DeviceClass, Stage, StageInputs } from './stage.js';
 
 /** A task as far as keys are concerned: definitions, never names. */
 export interface CellTask {
+  readonly name: string;
+  /** Its name with the values that lists gave it. */
   readonly label: string;
   readonly answer: AnswerKind;
   readonly definition: string;
@@ -110,7 +112,10 @@ export class CellPlan implements PrivilegedCell {
       throw new RangeError('examples need a supervisor that labelled them');
     const inContext: JsonObject = examples === 0 ? {} : { examples, contexts, seed: this.#cell.seed };
     const labels: StageInputs = examples === 0 ? {} : { labels: supervisor.map(({ key }) => key) };
-    const how = examples === 0 ? 'without examples' : `from ${examples} examples × ${contexts}`;
+    const how =
+      examples === 0
+        ? 'without examples'
+        : `from ${examples} examples of ${this.#cell.weak.label}'s × ${contexts}`;
     return this.#shards((shard, part) =>
       this.#add({
         kind: 'refine',
@@ -130,7 +135,7 @@ export class CellPlan implements PrivilegedCell {
       labels: { labels: labels.map(({ key }) => key) },
       form,
       loss,
-      on: `${form} labels${loss.name === 'cross-entropy' ? '' : ` by ${loss.name}`} (${source})`,
+      on: `${form} labels${byLoss(loss, source)}`,
     });
   }
 
@@ -155,14 +160,14 @@ export class CellPlan implements PrivilegedCell {
       kind: 'shard',
       params: { task: task.definition, parameters: task.corpusParameters, seed, content: 'corpus' },
       inputs: {},
-      title: `shard corpus · ${task.definition} · seed ${seed}`,
+      title: `shard corpus · ${task.name} · seed ${seed}`,
       paths: task.files,
     });
     return this.#pool.add({
       kind: 'pretrain',
       params: { task: task.definition, ...model.base, seed },
       inputs: { corpus: corpus.key },
-      title: `pretrain ${model.label} · ${task.definition} · seed ${seed}`,
+      title: `pretrain ${model.label} · ${task.name} · seed ${seed}`,
       device,
     });
   }
@@ -234,4 +239,11 @@ export class CellPlan implements PrivilegedCell {
       ...(computes === true ? { device } : {}),
     });
   }
+}
+
+/** What tells students of labels in the same form apart; what only sets values stands in brackets. */
+function byLoss({ name, ...parameters }: LossChoice, source: string): string {
+  if (name === 'cross-entropy') return ` (${source})`;
+  const values = Object.entries(parameters).map(([parameter, value]) => `${parameter}=${value}, `);
+  return ` by ${name} (${values.join('')}${source})`;
 }

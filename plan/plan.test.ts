@@ -208,6 +208,16 @@ describe('the plan of every sweep', () => {
     );
   });
 
+  it('calls stages by different titles, so that a failure says which one it was', () => {
+    fc.assert(
+      fc.property(sweeps, (sweep) => {
+        const titles = planOf(sweep).stages.map(({ title }) => title);
+        expect(titles.filter((title, index) => titles.indexOf(title) !== index)).toEqual([]);
+      }),
+      runs,
+    );
+  });
+
   it('has the same keys when models and tasks have other names', () => {
     const renamed = (sweep: JsonObject): JsonObject => {
       const { t, u, ...none } = sweep['tasks'] as JsonObject;

@@ -179,13 +179,15 @@ function cellTask(task: SweepTask, fingerprints: Fingerprints): CellTask {
     if (resolved[parameter] === undefined) continue;
     const path = task.files[parameter];
     // A path in a key would hide that the file has changed.
-    if (path === undefined) throw new RangeError(`${task.definition}.${parameter} is not declared by filePath()`);
+    if (path === undefined)
+      throw new RangeError(`${task.definition}.${parameter} is not declared by filePath()`);
     const digest = fingerprints[path];
     if (digest === undefined) throw new RangeError(`${path} has no fingerprint`);
     named[parameter] = digest;
     files[digest] = path;
   }
   return {
+    name: task.name,
     label: task.label,
     answer: definition.answer,
     definition: task.definition,
