@@ -124,6 +124,7 @@ function registerDevices(program: Command): void {
     .option('--json', 'print as JSON')
     .action(async (options: { json?: boolean }) => {
       // Native code that no other command of this file needs.
+      await import('../onnx/no-telemetry.js');
       const { listSupportedBackends } = await import('onnxruntime-node');
       const slots = cpuSlots();
       const found = {

@@ -1,4 +1,5 @@
 /** @file Sessions kept warm: one per model and device, shared by everyone who asks for the same. */
+import './no-telemetry.js';
 import ort, { type InferenceSession } from 'onnxruntime-node';
 import { sha256, canonicalJson } from '../base/json.js';
 import { type Device, sessionOptions } from './device.js';
