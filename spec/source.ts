@@ -94,7 +94,6 @@ function clipAround(line: string, from: number, to: number): { line: string; fro
 
 /** Control characters (a stray escape sequence, a NUL) are shown and never sent to a terminal. */
 export function visible(text: string): string {
-   
   return text.replace(/\r$/, '').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
 }
 

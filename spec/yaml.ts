@@ -1,6 +1,5 @@
 /** @file YAML as a tree of plain values, each of which knows where it stands. */
-import type {
-  Alias} from 'yaml';
+import type { Alias } from 'yaml';
 import {
   isAlias,
   isMap,
