@@ -22,6 +22,7 @@ const commands: Record<string, () => Promise<Register>> = {
   up: lifecycle,
   down: lifecycle,
   devices: lifecycle,
+  schema: async () => (await import('./schema.js')).registerSchema,
   store: async () => {
     const { registerStore } = await import('./store.js');
     return (program) => void registerStore(program, openStore);
