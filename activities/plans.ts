@@ -2,10 +2,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson, sha256 } from '../base/json.js';
-import { runtime } from '../base/runtime.js';
 import type { Plan } from '../plan/plan.js';
 import type { Stage, StageKey } from '../plan/stage.js';
 import type { Store } from '../store/store.js';
+import { publishOnce } from './publish.js';
 
 /** A plan with its stages at hand by key. */
 export interface StoredPlan extends Plan {
@@ -42,25 +42,9 @@ function indexed(key: string, plan: Plan): StoredPlan {
 export async function storePlan(store: Store, plan: Plan, worker: string): Promise<StoredPlan> {
   const text = canonicalJson(plan);
   const key = sha256(text);
-  const ref = { kind: 'plan', key };
-  const { published } = await store.probe([ref]);
-  if (published.length === 0) {
-    const started = new Date().toISOString();
-    const draft = await store.draft(ref);
-    try {
-      await writeFile(join(draft.folder, 'plan.json'), text);
-      await draft.publish({
-        version: 1,
-        params: {},
-        title: `plan of ${plan.name}`,
-        inputs: [],
-        runtime: { ...runtime },
-        made: { started, finished: new Date().toISOString(), worker, attempt: 1 },
-      });
-    } finally {
-      await draft.discard();
-    }
-  }
+  await publishOnce(store, { kind: 'plan', key }, worker, { title: `plan of ${plan.name}` }, (folder) =>
+    writeFile(join(folder, 'plan.json'), text),
+  );
   return indexed(key, plan);
 }
 

@@ -2,12 +2,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hashOf } from '../base/json.js';
-import { runtime } from '../base/runtime.js';
 import { formatGap, formatInterval } from '../metrics/format.js';
 import { exportCsv, exportJson } from '../report/export.js';
 import { renderReport } from '../report/html.js';
 import type { Results } from '../report/results.js';
 import type { Store } from '../store/store.js';
+import { publishOnce } from './publish.js';
 
 /** Publishes what was found; the same findings are the same artifact, whenever and wherever they were computed. */
 export async function publishReport(
@@ -17,25 +17,11 @@ export async function publishReport(
 ): Promise<{ markdown: string; report: string }> {
   const { timings: _, ...findings } = results;
   const ref = { kind: 'report', key: hashOf(findings) };
-  if ((await store.probe([ref])).published.length === 0) {
-    const started = new Date().toISOString();
-    const draft = await store.draft(ref);
-    try {
-      await writeFile(join(draft.folder, 'index.html'), await renderReport(results));
-      await writeFile(join(draft.folder, 'results.json'), exportJson(results));
-      await writeFile(join(draft.folder, 'trials.csv'), exportCsv(results));
-      await draft.publish({
-        version: 1,
-        params: {},
-        title: `report on ${results.sweep}`,
-        inputs: [],
-        runtime: { ...runtime },
-        made: { started, finished: new Date().toISOString(), worker, attempt: 1 },
-      });
-    } finally {
-      await draft.discard();
-    }
-  }
+  await publishOnce(store, ref, worker, { title: `report on ${results.sweep}` }, async (folder) => {
+    await writeFile(join(folder, 'index.html'), await renderReport(results));
+    await writeFile(join(folder, 'results.json'), exportJson(results));
+    await writeFile(join(folder, 'trials.csv'), exportCsv(results));
+  });
   return { markdown: markdownTable(results), report: ref.key };
 }
 

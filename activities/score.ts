@@ -3,10 +3,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { canonicalJson } from '../base/json.js';
-import { runtime } from '../base/runtime.js';
 import { scoreStage } from '../plan/score.js';
 import type { StageKey } from '../plan/stage.js';
 import type { Store } from '../store/store.js';
+import { publishOnce } from './publish.js';
 import { evaluationSchema, readEvaluation, type Evaluation } from './evaluation.js';
 
 const scoresSchema = z.record(z.string(), evaluationSchema);
@@ -30,28 +30,15 @@ export async function scoreCell(
     const artifact = await store.read(ref);
     return scoresSchema.parse(JSON.parse(await readFile(artifact.path('scores.json'), 'utf8')));
   }
-  const started = new Date().toISOString();
   const artifacts = await Promise.all(published.map((evaluation) => store.read(evaluation)));
   const scores: Record<StageKey, Evaluation> = {};
   for (const artifact of artifacts) scores[artifact.ref.key] = await readEvaluation(artifact);
-  const draft = await store.draft(ref);
-  try {
-    await writeFile(join(draft.folder, 'scores.json'), canonicalJson(scores));
-    await draft.publish({
-      version: stage.version,
-      params: stage.params,
-      title: stage.title,
-      inputs: artifacts.map(({ ref: { kind, key }, manifest }) => ({
-        role: 'evaluations',
-        kind,
-        key,
-        digest: manifest.digest,
-      })),
-      runtime: { ...runtime },
-      made: { started, finished: new Date().toISOString(), worker, attempt: 1 },
-    });
-  } finally {
-    await draft.discard();
-  }
+  const inputs = artifacts.map(({ ref: { kind, key }, manifest }) => {
+    return { role: 'evaluations', kind, key, digest: manifest.digest };
+  });
+  const made = { title: stage.title, version: stage.version, inputs };
+  await publishOnce(store, ref, worker, made, (folder) =>
+    writeFile(join(folder, 'scores.json'), canonicalJson(scores)),
+  );
   return scores;
 }
