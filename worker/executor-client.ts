@@ -15,18 +15,25 @@ import type { ExecutorOptions, FromExecutor, ToExecutor } from './executor-proto
 
 /** How long a stage may take from being asked to stop to its next step, before it is killed. */
 const stopSeconds = 4;
-/** A hang is no progress for this long, or for so many times the median step, whichever is longer. */
-const hangSeconds = 60;
-const hangSteps = 20;
+
+/** A hang is no progress for so many seconds, or for so many times the median step, whichever is longer. */
+export interface Patience {
+  readonly seconds: number;
+  readonly steps: number;
+}
+
+const usualPatience: Patience = { seconds: 60, steps: 20 };
 
 /** An executor child: one at a time, started when it is first needed and again after it died. */
 export class ExecutorProcess implements Executor {
   readonly label: string;
   readonly #options: ExecutorOptions;
+  readonly #patience: Patience;
   #child: ChildProcess | undefined;
 
-  constructor(options: ExecutorOptions) {
+  constructor(options: ExecutorOptions, patience = usualPatience) {
     this.#options = options;
+    this.#patience = patience;
     this.label = options.label;
   }
 
@@ -41,7 +48,7 @@ export class ExecutorProcess implements Executor {
     signal: AbortSignal,
   ): Promise<StageSummary> {
     const child = await this.#start();
-    const pace = new Pace();
+    const pace = new Pace(this.#patience);
     return new Promise<StageSummary>((resolve, reject) => {
       let killer: NodeJS.Timeout | undefined;
       let hung = false;
@@ -142,6 +149,11 @@ class Pace {
   #last = performance.now();
   #step = 0;
   readonly #seconds: number[] = [];
+  readonly #patience: Patience;
+
+  constructor(patience: Patience) {
+    this.#patience = patience;
+  }
 
   note(step: number): void {
     const now = performance.now();
@@ -156,7 +168,7 @@ class Pace {
   get patience(): number {
     const sorted = [...this.#seconds].sort((a, b) => a - b);
     const median = sorted[sorted.length >> 1] ?? 0;
-    return Math.max(hangSeconds, hangSteps * median);
+    return Math.max(this.#patience.seconds, this.#patience.steps * median);
   }
 
   isHanging(): boolean {

@@ -8,6 +8,9 @@ import { computeQueue } from './queues.js';
 /** Failures that another attempt cannot cure. */
 export const finalFailures = ['UserError', 'LeaseHeld'];
 
+/** A full disk is waited for by the workflow, which can say so, and not by quick attempts. */
+export const diskFull = 'StoreFull';
+
 /** Reads and writes of the store: seconds, retried through any outage of the disk or the network. */
 export const io: ActivityInterfaceFor<OrchestratorActivities> = proxyActivities<OrchestratorActivities>({
   startToCloseTimeout: '5 minutes',
@@ -40,7 +43,7 @@ export function compute(options: {
       initialInterval: '1 second',
       maximumInterval: '1 minute',
       maximumAttempts: options.attempts,
-      nonRetryableErrorTypes: finalFailures,
+      nonRetryableErrorTypes: [...finalFailures, diskFull],
     },
   });
   return activities[options.kind as keyof ComputeActivities];

@@ -9,7 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { StageKey } from '../plan/stage.js';
 import type { Common, Effort, Failures, StageRef } from './messages.js';
-import { compute, io } from './profiles.js';
+import { compute, diskFull, io } from './profiles.js';
 
 export type StageOutcome =
   /** In the store. */
@@ -38,6 +38,8 @@ interface Attempted {
 
 /** Seconds between looks at a stage that another worker is computing. */
 const leasePollSeconds = 5;
+/** Seconds between attempts while the store has no space. */
+const diskPollSeconds = 10;
 
 /** Lets at most `limit` pieces of work run at once, first come first served. */
 export class Window {
@@ -151,10 +153,13 @@ export class Stages {
         return { status: 'published', computed: result.computed, result };
       } catch (error) {
         if (isCancellation(error)) throw error;
-        if (isLeaseHeld(error)) {
-          // Each look costs some events, and the other worker may take days.
+        const pause = pauseAfter(error, stage);
+        if (pause !== undefined) {
+          // Each look costs some events, and what is waited for may take days.
           if (historyIsLong(this.#common)) return { status: 'deferred' };
-          await sleep(`${leasePollSeconds} seconds`, { summary: `another worker computes ${stage.title}` });
+          if (pause.warning !== undefined && !this.warnings.includes(pause.warning))
+            this.warnings.push(pause.warning);
+          await sleep(`${pause.seconds} seconds`, { summary: pause.reason });
           continue;
         }
         // Attempts bound how often a stage may fail at one place, not how often a long one may be interrupted.
@@ -188,12 +193,22 @@ export function historyIsLong(common: Pick<Common, 'maximumEvents'>): boolean {
   return continueAsNewSuggested || historyLength > common.maximumEvents;
 }
 
-function isLeaseHeld(error: unknown): boolean {
-  return (
-    error instanceof ActivityFailure &&
-    error.cause instanceof ApplicationFailure &&
-    error.cause.type === 'LeaseHeld'
-  );
+/** What to wait for before another attempt; undefined where the failure is the stage's own. */
+function pauseAfter(
+  error: unknown,
+  stage: StageRef,
+): { seconds: number; reason: string; warning?: string } | undefined {
+  if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure)) return undefined;
+  switch (error.cause.type) {
+    case 'LeaseHeld':
+      return { seconds: leasePollSeconds, reason: `another worker computes ${stage.title}` };
+    case diskFull: {
+      const reason = `${stage.title} waits for space: ${error.cause.message}`;
+      return { seconds: diskPollSeconds, reason, warning: reason };
+    }
+    default:
+      return undefined;
+  }
 }
 
 /** The last durable step of a failed attempt, from its failure's details or its last heartbeat. */
