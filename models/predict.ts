@@ -10,10 +10,17 @@ import { type Head, modelParameters } from './heads.js';
 import type { LanguageModelRow } from './training.js';
 
 /**
- * Every run of ONNX Runtime is of this many rows and of a length that depends on the row alone, filled up
- * where rows are missing: so a row's result does not depend, to the last bit, on the rows around it.
+ * Every run of ONNX Runtime is of so many rows or more, and of a number and a length that depend on the model and the
+ * row alone, filled up where rows are missing: so a row's result does not depend, to the last bit, on the rows around
+ * it. There are as many tokens as the widest layer has outputs, so that it does not depend on the number of threads
+ * either (see `dependsOnThreads` in onnx/operators/linalg.ts).
  */
-const batchRows = 32;
+const fewestRows = 32;
+
+function rowsFor({ width }: GptConfig, head: Head, length: number): number {
+  const classes = head.kind === 'classification' ? head.classes : 0;
+  return Math.max(fewestRows, classes, Math.ceil((4 * width) / length));
+}
 
 export interface PredictedRow {
   readonly tokens: readonly number[];
@@ -62,8 +69,8 @@ export class Predictor {
     const results: number[][] = new Array<number[]>(rows.length);
     for (const group of this.#groups(rows, (row) => row.choices?.length ?? 0)) {
       const count = rows[group.indices[0] as number]?.choices?.length ?? 0;
-      const last = new Int32Array(batchRows);
-      const choices = new Int32Array(batchRows * count);
+      const last = new Int32Array(group.rows);
+      const choices = new Int32Array(group.rows * count);
       group.indices.forEach((index, i) => {
         const row = rows[index] as PredictedRow;
         last[i] = row.tokens.length - 1;
@@ -71,11 +78,11 @@ export class Predictor {
       });
       const feeds: Record<string, ort.Tensor> = {
         ...weights,
-        tokens: toOrt({ shape: [batchRows, group.length], data: tokensOf(rows, group) }),
-        last: toOrt({ shape: [batchRows], data: last }),
+        tokens: toOrt({ shape: [group.rows, group.length], data: tokensOf(rows, group) }),
+        last: toOrt({ shape: [group.rows], data: last }),
       };
       if (this.#head.kind === 'choices')
-        feeds['choices'] = toOrt({ shape: [batchRows, count], data: choices });
+        feeds['choices'] = toOrt({ shape: [group.rows, count], data: choices });
       const logits = (await session.run(feeds))['logits'] as ort.Tensor;
       const width = logits.dims[1] as number;
       group.indices.forEach((index, i) => {
@@ -94,7 +101,7 @@ export class Predictor {
     const next = rows.map(({ tokens }) => ({ tokens: tokens.slice(1) }));
     const totals = new Array<{ loss: number; weight: number }>(rows.length);
     for (const group of this.#groups(read, () => 0)) {
-      const shape = [batchRows, group.length];
+      const shape = [group.rows, group.length];
       const output = await session.run({
         ...weights,
         tokens: toOrt({ shape, data: tokensOf(read, group) }),
@@ -139,7 +146,7 @@ export class Predictor {
     );
   }
 
-  /** Rows that run together: of one padded length and one number of choices, at most {@link batchRows}. */
+  /** Rows that run together: of one padded length and one number of choices, at most {@link rowsFor} them. */
   #groups<Row extends { tokens: readonly number[] }>(
     rows: readonly Row[],
     countOf: (row: Row) => number,
@@ -150,8 +157,8 @@ export class Predictor {
       const length = paddedLength(row.tokens.length, this.#config.context, index);
       const key = `${length} ${countOf(row)}`;
       let group = kinds.get(key);
-      if (group === undefined || group.indices.length === batchRows) {
-        group = { length, indices: [] };
+      if (group === undefined || group.indices.length === group.rows) {
+        group = { length, rows: rowsFor(this.#config, this.#head, length), indices: [] };
         kinds.set(key, group);
         groups.push(group);
       }
@@ -163,12 +170,17 @@ export class Predictor {
 
 interface Group {
   readonly length: number;
+  /** Those filled up included. */
+  readonly rows: number;
   readonly indices: number[];
 }
 
 /** Token ids of a group's rows, padded on the right, and below with empty rows. */
-function tokensOf(rows: readonly { tokens: readonly number[] }[], { indices, length }: Group): Int32Array {
-  const tokens = new Int32Array(batchRows * length);
+function tokensOf(
+  rows: readonly { tokens: readonly number[] }[],
+  { indices, length, rows: count }: Group,
+): Int32Array {
+  const tokens = new Int32Array(count * length);
   indices.forEach((index, i) => tokens.set(rows[index]?.tokens ?? [], i * length));
   return tokens;
 }

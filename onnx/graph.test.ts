@@ -72,7 +72,11 @@ function everyOperator(graph: Graph, dim: (name: string, size: number) => string
     graph.constant('int64', [1, 1], [1]),
     o.slice(unique, 0, 0, 1),
   );
-  const few = o.reduceMin(o.logSoftmax(o.gemm(written, square, ones)), [0]);
+  const [wide, tall] = [
+    [2, 130],
+    [130, 4],
+  ].map((shape) => o.expand(graph.scalar(0.01), shape)) as [Value, Value];
+  const few = o.reduceMin(o.logSoftmax(o.gemm(written, square, o.gemm(wide, tall, ones))), [0]);
   const column = o.reshape(o.add(picked, o.mul(o.detach(ratio), 0)), [batch, length]);
   const spread = o.mul(
     o.expand(o.reduceSum(o.takeFirst(o.reshape(best, [batch, length]), 1, length), [1], true), [

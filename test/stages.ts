@@ -50,7 +50,11 @@ export function run(
 }
 
 /** Runs those of the stages (and of what they need) that the store has not, inputs first. */
-export async function runAll(laboratory: Laboratory, keys?: readonly StageKey[]): Promise<void> {
+export async function runAll(
+  laboratory: Laboratory,
+  keys?: readonly StageKey[],
+  options: { threads?: number } = {},
+): Promise<void> {
   const { store, plan } = laboratory;
   const wanted = new Set<StageKey>(keys ?? plan.stages.map(({ key }) => key));
   for (const stage of [...plan.stages].reverse())
@@ -58,7 +62,7 @@ export async function runAll(laboratory: Laboratory, keys?: readonly StageKey[])
   for (const stage of plan.stages) {
     if (!wanted.has(stage.key)) continue;
     const { published } = await store.probe([{ kind: stage.kind, key: stage.key }]);
-    if (published.length === 0) await run(laboratory, stage);
+    if (published.length === 0) await run(laboratory, stage, options);
   }
 }
 

@@ -73,6 +73,14 @@ const cases: Record<string, Case[]> = {
       return [(x, y, c) => o.gemm(x, y, c, options), any(...a), any(...b), transB ? any(4) : any(2, 1)];
     }),
   ),
+  // With more columns than rows, and long sums.
+  TransposedGemm: [false, true].flatMap((transA) =>
+    [false, true].map((transB): Case => {
+      const [a, b] = [transA ? [130, 2] : [2, 130], transB ? [3, 130] : [130, 3]];
+      const options = { transA, transB, alpha: 0.7, beta: transA ? 1 : 0.3 };
+      return [(x, y, c) => o.gemm(x, y, c, options), any(...a), any(...b), transB ? any(3) : any(2, 1)];
+    }),
+  ),
   // Movement.
   Reshape: [[(x) => o.reshape(x, [3, -1]), any(2, 6)]],
   Transpose: [[(x) => o.transpose(x, [2, 0, 1]), any(2, 3, 4)]],

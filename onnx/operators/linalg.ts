@@ -1,8 +1,8 @@
 /** @file Matrix products. */
-import type { Value } from '../graph.js';
+import type { GradientCall, Value } from '../graph.js';
 import { broadcast, type Shape, ShapeError, shapeText } from '../shape.js';
-import { need, operator, sameType } from './define.js';
-import { mul, unbroadcast } from './elementwise.js';
+import { composite, need, operator, sameType } from './define.js';
+import { add, mul, unbroadcast } from './elementwise.js';
 import { reduceSum } from './reduction.js';
 import { transpose } from './movement.js';
 
@@ -100,30 +100,67 @@ export const Gemm = operator<GemmAttributes>({
     if (c !== undefined) broadcast(shape, c.shape);
     return [{ dtype: sameType(inputs, 0, 1, ...(c === undefined ? [] : [2])), shape }];
   },
-  gradient: ({ inputs, gradients, attributes, wanted }) => {
-    const [a, b, dy] = [need(inputs, 0), need(inputs, 1), need(gradients, 0)];
-    const { alpha, beta } = attributes;
-    const [transA, transB] = [attributes.transA === 1, attributes.transB === 1];
-    const da = () =>
-      transA
-        ? gemm(b, dy, undefined, { transA: transB, transB: true, alpha })
-        : gemm(dy, b, undefined, { transB: !transB, alpha });
-    const db = () =>
-      transB
-        ? gemm(dy, a, undefined, { transA: true, transB: transA, alpha })
-        : gemm(a, dy, undefined, { transA: !transA, alpha });
-    const dc = (c: Value) => {
-      const sum = unbroadcast(dy, c);
-      return beta === 1 ? sum : mul(sum, beta);
-    };
-    const c = inputs[2];
-    return [
-      wanted[0] ? da() : undefined,
-      wanted[1] ? db() : undefined,
-      c !== undefined && wanted[2] ? dc(c) : undefined,
-    ];
-  },
+  gradient: gemmGradient,
 });
+
+function gemmGradient({ inputs, gradients, attributes, wanted }: GradientCall<GemmAttributes>) {
+  const [a, b, dy] = [need(inputs, 0), need(inputs, 1), need(gradients, 0)];
+  const { alpha, beta } = attributes;
+  const [transA, transB] = [attributes.transA === 1, attributes.transB === 1];
+  const da = () =>
+    transA
+      ? gemm(b, dy, undefined, { transA: transB, transB: true, alpha })
+      : gemm(dy, b, undefined, { transB: !transB, alpha });
+  const db = () =>
+    transB
+      ? gemm(dy, a, undefined, { transA: true, transB: transA, alpha })
+      : gemm(a, dy, undefined, { transA: !transA, alpha });
+  const dc = (c: Value) => {
+    const sum = unbroadcast(dy, c);
+    return beta === 1 ? sum : mul(sum, beta);
+  };
+  const c = inputs[2];
+  return [
+    wanted[0] ? da() : undefined,
+    wanted[1] ? db() : undefined,
+    c !== undefined && wanted[2] ? dc(c) : undefined,
+  ];
+}
+
+/** {@link Gemm} computed as the transpose of its transpose, so that it is split among threads by its columns. */
+export const TransposedGemm = composite<GemmAttributes>({
+  name: 'TransposedGemm',
+  expand: ({ inputs, attributes: { transA, transB, alpha, beta } }) => {
+    const [a, b, c] = [need(inputs, 0), need(inputs, 1), inputs[2]];
+    // Not a Gemm: ONNX Runtime would fuse it with the transpose behind it, into what is avoided here.
+    const transposed = fusedMatmul(b, a, { transA: transB === 0, transB: transA === 0, alpha });
+    const product = transpose(transposed, [1, 0]);
+    if (c === undefined) return [product];
+    return [add(product, beta === 1 ? c : mul(c, beta))];
+  },
+  gradient: gemmGradient,
+});
+
+/** A sum of so many terms or fewer is never cut into blocks. */
+const termsInABlock = 128;
+/** With more columns than this, each of 64 threads gets more than 64 of them, and blocks are as for one thread. */
+const manyColumns = 64 * 64;
+
+/**
+ * Whether the rounding of a product [m, k] · [k, n] depends on the number of threads. ONNX Runtime splits a product
+ * with more columns than rows by its columns; a sum of k terms is added up in blocks of 128, and of 256 or more where
+ * a thread has at most 64 columns (MlasSgemmOperation and MlasGemmBatch in its sgemm.cpp). Products with as many rows
+ * as columns are split by rows, which changes nothing. Where m is known only when the graph runs, its caller sees to
+ * it that there are enough rows.
+ */
+function dependsOnThreads([m, k]: Shape, [, n]: Shape): boolean {
+  if (typeof m !== 'number' || typeof n !== 'number' || typeof k !== 'number') return false;
+  return m < n && n <= manyColumns && k > termsInABlock;
+}
+
+function turned(shape: Shape, isTransposed: boolean): Shape {
+  return isTransposed ? [...shape].reverse() : shape;
+}
 
 export function gemm(
   a: Value,
@@ -133,7 +170,10 @@ export function gemm(
 ): Value {
   const { transA = false, transB = false, alpha = 1, beta = 1 } = options;
   const inputs = c === undefined ? [a, b] : [a, b, c];
-  return a.graph.emitOne(Gemm, inputs, { transA: Number(transA), transB: Number(transB), alpha, beta });
+  const attributes = { transA: Number(transA), transB: Number(transB), alpha, beta };
+  if (dependsOnThreads(turned(a.shape, transA), turned(b.shape, transB)))
+    return a.graph.emitComposite(TransposedGemm, inputs, attributes)[0] as Value;
+  return a.graph.emitOne(Gemm, inputs, attributes);
 }
 
 /**
