@@ -19,7 +19,14 @@ import { attributes } from '../workflows/search-attributes.js';
 import { collect, contextOf, type CommandContext } from './context.js';
 import { counted, note, print, printJson, warn } from './output.js';
 import { copyReport, latestResults } from './latest-results.js';
-import { defaultSupervisor, pageOf, startService, type Service, type SupervisorChoices } from './service.js';
+import {
+  defaultSupervisor,
+  pageOf,
+  startService,
+  supervisorGone,
+  type Service,
+  type SupervisorChoices,
+} from './service.js';
 import { planFile, type PlannedSweep } from './sweep-plan.js';
 import { renderTable } from '../report/table.js';
 import { displayOn, Watch } from './watch.js';
@@ -94,11 +101,21 @@ async function run(file: string, options: RunOptions, context: CommandContext): 
       result,
       sleep(pollMilliseconds, undefined, { signal: detach.signal }).catch(() => undefined),
     ]);
-    if (news === undefined) continue;
-    if (news.kind === 'failed') throw news.error;
-    if (news.kind === 'done') outcome = news.outcome;
-    else {
-      notes.push(`the Temporal server went away (${news.reason}); waiting for it`);
+    if (news?.kind === 'failed') throw news.error;
+    if (news?.kind === 'done') {
+      outcome = news.outcome;
+      continue;
+    }
+    if (detach.signal.aborted) break;
+    const gone = await supervisorGone(context);
+    if (gone === 'closed') {
+      throw new EnvironmentError(
+        `the local server was ended (temper down), and ${sweep.name} waits. ${back}`,
+      );
+    }
+    if (news !== undefined || gone !== undefined) {
+      const reason = news?.reason ?? 'its supervisor was killed';
+      notes.push(`the Temporal server went away (${reason}); waiting for it`);
       await service.close();
       service = await reconnect(context, choices, detach.signal);
       notes.push('the Temporal server is back');
@@ -112,7 +129,7 @@ async function run(file: string, options: RunOptions, context: CommandContext): 
     note(`detached: ${sweep.name} goes on. ${back}`);
     return ExitCode.done;
   }
-  return finish(store, plan, outcome, options, context, page);
+  return finish(store, plan, { ...outcome, cached }, options, context, page);
 }
 
 function comeBack(file: string, options: RunOptions, context: CommandContext): string {
@@ -222,7 +239,7 @@ async function reconnect(
 async function finish(
   store: Store,
   plan: Plan,
-  outcome: SweepOutcome,
+  outcome: SweepOutcome & { readonly cached: number },
   options: RunOptions,
   context: CommandContext,
   page: string | undefined,
@@ -233,9 +250,9 @@ async function finish(
   else print(renderTable(results));
   const copied = await copyReport(folder, plan.name, context);
   note(
-    outcome.computed === 0
+    outcome.cached === outcome.stages
       ? `all ${outcome.stages} stages cached`
-      : `${counted(outcome.computed, 'stage')} computed, ${outcome.stages - outcome.computed} cached`,
+      : `${counted(outcome.computed, 'stage')} computed, ${outcome.cached} were cached`,
   );
   note(`report: ${copied}`);
   if (page !== undefined) note(`Temporal UI: ${page}`);

@@ -1,7 +1,7 @@
 /** @file The Temporal server that a command talks to: the local one, started where needed, or the one it is told. */
 import { Client, Connection } from '@temporalio/client';
 import { messageOf, EnvironmentError } from '../base/errors.js';
-import { ensureSupervisor, runningSupervisor } from '../worker/supervisor-record.js';
+import { ensureSupervisor, lastSupervisor, runningSupervisor } from '../worker/supervisor-record.js';
 import type { CommandContext } from './context.js';
 import { note } from './output.js';
 
@@ -26,6 +26,16 @@ export async function startService(context: CommandContext, choices = defaultSup
   const { folder, storePath } = context;
   const local = await ensureSupervisor({ folder, store: storePath, ...choices }, note);
   return connect(context, local.address, local.ui);
+}
+
+/**
+ * Whether the local supervisor is gone, which is seen sooner than that its server does not answer: `killed`, or
+ * `closed` where somebody told it to end. Undefined while it runs, and for a server elsewhere.
+ */
+export async function supervisorGone(context: CommandContext): Promise<'killed' | 'closed' | undefined> {
+  if (context.server !== undefined || (await runningSupervisor(context.folder)) !== undefined)
+    return undefined;
+  return (await lastSupervisor(context.folder))?.state === 'closed' ? 'closed' : 'killed';
 }
 
 /** The server if one runs; undefined where there is only a local one to look for and it is not up. */

@@ -84,7 +84,7 @@ describe('a sweep', () => {
     expect(again.stderr).toMatch(
       new RegExp(`warning: .*pretrain ${damaged!.ref.key.slice(0, 12)} set aside`),
     );
-    expect(again.stderr).toMatch(/^1 stage computed, \d+ cached$/m);
+    expect(again.stderr).toMatch(/^1 stage computed, \d+ were cached$/m);
     expect(again.code).toBe(0);
     expect(await here.system.findings('small')).toBe(findings);
     expect((await here.system.run('store', 'verify')).code).toBe(0);
@@ -168,9 +168,12 @@ describe('people', () => {
 
   it('stop in the middle of a training and go on where it was', async () => {
     const { system, file } = here;
-    expect((await system.run('run', file, '--detach')).code).toBe(0);
+    const watching = system.start('run', file);
     const { progress, stage } = await system.training('pretrain strong');
     expect((await system.run('down')).code).toBe(0);
+    const { code, stderr } = await watching.ended;
+    expect(stderr).toMatch(/the local server was ended \(temper down\), and long waits\. Come back with: /);
+    expect(code).toBe(3);
     expect(await processesWith(system.folder)).toEqual([]);
 
     await system.run('up');

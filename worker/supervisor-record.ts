@@ -25,6 +25,8 @@ export type SupervisorRecord = {
   readonly store: string;
 } & (
   | { readonly state: 'starting' }
+  /** It was told to end, or had nothing to do; everything that it ran ends, and then itself. */
+  | { readonly state: 'closed' }
   | { readonly state: 'ready'; readonly address: string; readonly ui: string }
   | { readonly state: 'failed'; readonly error: string; readonly environment: boolean }
 );
@@ -68,14 +70,18 @@ export async function writeRecord(folder: string, record: SupervisorRecord): Pro
 
 /** The supervisor of a folder, if one runs. */
 export async function runningSupervisor(folder: string): Promise<SupervisorRecord | undefined> {
-  let record: SupervisorRecord;
+  const record = await lastSupervisor(folder);
+  return record !== undefined && (await isRunning(record.pid, 'worker/supervisor')) ? record : undefined;
+}
+
+/** What the newest supervisor of a folder wrote last, whether it runs or not. */
+export async function lastSupervisor(folder: string): Promise<SupervisorRecord | undefined> {
   try {
-    record = JSON.parse(await readFile(recordPath(folder), 'utf8')) as SupervisorRecord;
+    return JSON.parse(await readFile(recordPath(folder), 'utf8')) as SupervisorRecord;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
-  return (await isRunning(record.pid, 'worker/supervisor')) ? record : undefined;
 }
 
 export interface LocalService {
@@ -141,10 +147,7 @@ async function failIfOver(folder: string, pid: number): Promise<void> {
   if (await isRunning(pid, 'worker/supervisor')) return;
   // Another may have won the lock between two looks.
   if ((await runningSupervisor(folder)) !== undefined) return;
-  const record = await readFile(recordPath(folder), 'utf8').then(
-    (text) => JSON.parse(text) as SupervisorRecord,
-    () => undefined,
-  );
+  const record = await lastSupervisor(folder);
   if (record?.state === 'failed' && record.pid === pid) throw new EnvironmentError(record.error);
   const log = await readFile(supervisorLog(folder), 'utf8');
   throw new EnvironmentError(

@@ -63,6 +63,8 @@ async function supervise(): Promise<void> {
   await Promise.race([untilIdle(first.address), server.over, ...workers]);
   closing.abort();
   say('closing');
+  // Who comes now waits for the end and starts another.
+  await writeRecord(options.folder, { pid: process.pid, store: options.store, state: 'closed' });
   // The workers first, since they tell the server where they stopped.
   await Promise.all(workers);
   say('the workers have ended');

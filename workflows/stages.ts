@@ -216,9 +216,9 @@ function attempted(error: unknown): Attempted {
   if (!(error instanceof ActivityFailure)) return {};
   const { cause } = error;
   if (cause instanceof ApplicationFailure && interruptions.has(cause.type ?? '')) {
-    return (cause.details?.[0] ?? {}) as Attempted;
+    return cause.details?.[0] ?? {};
   }
-  if (cause instanceof TimeoutFailure) return (cause.lastHeartbeatDetails ?? {}) as Attempted;
+  if (cause instanceof TimeoutFailure) return cause.lastHeartbeatDetails ?? {};
   return {};
 }
 
