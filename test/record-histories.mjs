@@ -39,7 +39,7 @@ const content = {
       dialect: [0, 1],
       nouns: 24,
       document: 4,
-      documents: 200,
+      documents: 800,
       splits: { A: 6, B: 8, test: 6 },
     },
   },
