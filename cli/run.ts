@@ -116,7 +116,9 @@ async function run(file: string, options: RunOptions, context: CommandContext): 
     if (news !== undefined || gone !== undefined) {
       const reason = news?.reason ?? 'its supervisor was killed';
       notes.push(`the Temporal server went away (${reason}); waiting for it`);
-      await service.close();
+      // Its client may be in the middle of another attempt, for which a closed connection is fatal.
+      const before = service;
+      void result.then(() => before.close());
       service = await reconnect(context, choices, detach.signal);
       notes.push('the Temporal server is back');
       result = awaitResult(service, sweep.name);
