@@ -68,6 +68,8 @@ class Materialization {
   }
 
   async run(stage: Stage): Promise<StageResult> {
+    // What the attempt before this one knew, so that being cut off at once does not look like having got nowhere.
+    this.#checkpoint = (activityInfo().heartbeatDetails as { step?: number } | undefined)?.step;
     const summary = await this.#materialize(stage);
     return { ...summary, computed: summary !== undefined, warnings: this.#warnings };
   }

@@ -249,6 +249,24 @@ it('an interruption that leaves a later checkpoint costs no attempt', async () =
   });
 });
 
+it('interruptions without any progress end, after attempts at attempts', async () => {
+  const shape: Shape = {
+    name: 'barren',
+    shared: [stageRef('deadly')],
+    inBatch: [],
+    trials: trials(1, () => ['deadly']),
+  };
+  let attempts = 0;
+  const compute: ComputeStage = async () => {
+    attempts++;
+    throw ApplicationFailure.create({ message: 'killed', type: 'ExecutorDied' });
+  };
+  await serving(shape, compute, async () => {
+    expect(await runOf(shape, { attempts: 2 })).toMatchObject({ done: 0, failed: 1 });
+    expect(attempts).toBe(4);
+  });
+});
+
 it('a batch of a hundred trials continues as new within 200 events, and computes nothing twice', async () => {
   const shape: Shape = {
     name: 'continued',

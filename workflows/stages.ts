@@ -145,6 +145,8 @@ export class Stages {
       attempts,
     });
     let reached = -1;
+    /** Interruptions since the last progress. */
+    let barren = 0;
     for (;;) {
       try {
         const result = await run({ plan, key: stage.key });
@@ -162,11 +164,14 @@ export class Stages {
           await sleep(`${pause.seconds} seconds`, { summary: pause.reason });
           continue;
         }
-        // Attempts bound how often a stage may fail at one place, not how often a long one may be interrupted.
-        const step = attempted(error).step ?? -1;
-        if (step > reached) {
-          reached = step;
-          continue;
+        // Attempts bound how often a stage may fail at one place, not how often a long one may be interrupted. One
+        // that is interrupted again and again before it gets anywhere may be what kills its workers.
+        const cut = interruption(error);
+        if (cut !== undefined) {
+          const step = cut.step ?? -1;
+          barren = step > reached ? 0 : barren + 1;
+          reached = Math.max(reached, step);
+          if (barren < attempts) continue;
         }
         const message = `${stage.title}: ${rootMessage(error)}`;
         this.failures[stage.key] = message;
@@ -211,15 +216,15 @@ function pauseAfter(
   }
 }
 
-/** The last durable step of a failed attempt, from its failure's details or its last heartbeat. */
-function attempted(error: unknown): Attempted {
-  if (!(error instanceof ActivityFailure)) return {};
+/** The last durable step of an attempt that was cut off; undefined where the stage itself failed. */
+function interruption(error: unknown): Attempted | undefined {
+  if (!(error instanceof ActivityFailure)) return undefined;
   const { cause } = error;
+  if (cause instanceof TimeoutFailure) return cause.lastHeartbeatDetails ?? {};
   if (cause instanceof ApplicationFailure && interruptions.has(cause.type ?? '')) {
     return cause.details?.[0] ?? {};
   }
-  if (cause instanceof TimeoutFailure) return cause.lastHeartbeatDetails ?? {};
-  return {};
+  return undefined;
 }
 
 /** The innermost message: what a person can act on. */
