@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,9 +8,10 @@ import { pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { afterEach, beforeEach, describe, expect, it, onTestFailed } from 'vitest';
 import { EnvironmentError } from '../base/errors.js';
-import { entryPoint } from '../base/folders.js';
+import { cacheFolder, entryPoint } from '../base/folders.js';
 import { isRunning } from './processes.js';
 import { startServer, type LocalServer, type ServerOptions } from './server.js';
+import { findTemporalCli } from './temporal-cli.js';
 
 let folder: string;
 let said: string[];
@@ -104,6 +105,26 @@ describe('the embedded server', () => {
     } finally {
       await release();
     }
+  });
+
+  it('takes the next port when another program takes the one that it was about to listen on', async () => {
+    // A server that says so on its way down, and then crashes with more words than anybody wants to read.
+    const [taken, asked] = [join(folder, 'taken'), join(folder, 'asked')];
+    const stacks = `i=0; while [ $i -lt 40 ]; do echo "some/package.go:$i" >&2; i=$((i+1)); done`;
+    const program = join(folder, 'temporal');
+    const { path } = await findTemporalCli({ cacheFolder: cacheFolder(), log: () => undefined });
+    await writeFile(
+      program,
+      `#!/bin/sh
+echo x >> '${asked}'
+[ -e '${taken}' ] && exec '${path}' "$@"
+touch '${taken}'; echo 'listen tcp: bind: address already in use' >&2; echo 'goroutine 1 [running]:' >&2; ${stacks}; exit 2
+`,
+      { mode: 0o755 },
+    );
+    await start({ cli: { path: program, version: '0', how: 'a test' } });
+    expect(said.join('\n')).toContain('another program took the port meanwhile');
+    expect(await readFile(asked, 'utf8')).toBe('x\nx\n');
   });
 
   it('says how it went when it dies, with the end of its log', async () => {

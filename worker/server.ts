@@ -92,7 +92,8 @@ export async function startServer(options: ServerOptions): Promise<LocalServer> 
       return { address, uiAddress: `http://${host}:${ports.uiPort}`, pid, exited, stop };
     } catch (error) {
       await stop();
-      const portWasTaken = /address already in use/i.test(await exited);
+      await exited;
+      const portWasTaken = /address already in use/i.test(server.output());
       if (!portWasTaken || attempt === 5) throw error;
       options.log('another program took the port meanwhile; trying the next');
     }
@@ -271,6 +272,8 @@ function keepLogSmall(path: string): void {
   if (existsSync(path) && statSync(path).size > 10_000_000) renameSync(path, `${path}.1`);
 }
 
+/** The end of a log; of a crash, its reason and not the stacks that follow. */
 function lastLines(text: string): string {
-  return text.trimEnd().split('\n').slice(-15).join('\n');
+  const [untilStacks = ''] = text.split(/^goroutine \d+ /m);
+  return untilStacks.trimEnd().split('\n').slice(-15).join('\n');
 }

@@ -1,7 +1,8 @@
 /** @file The supervisor of a folder: one at a time, adopted by whoever comes later, and no process left behind. */
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import getPort from 'get-port';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { UserError } from '../base/errors.js';
 import { killIfThere, System, waitFor, type Role } from '../bench/system.js';
@@ -13,16 +14,23 @@ import {
   stopSupervisor,
   type SupervisorOptions,
 } from './supervisor-record.js';
+import { pinnedVersion } from './temporal-cli.js';
 
 let folder: string;
 let options: SupervisorOptions;
 let system: System;
 const ignore = (): void => undefined;
 
-beforeEach(() => {
+beforeEach(async () => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'temper-supervisor-')));
   options = { folder, store: join(folder, 'store'), idleMinutes: 5, cores: 1 };
   system = new System({ folder, cwd: folder });
+  // Ports where no other test's server looks for one, as if this folder's had always been there.
+  const [port, uiPort] = [await getPort(), await getPort()];
+  writeFileSync(
+    join(folder, 'server.json'),
+    JSON.stringify({ pid: 0, port, uiPort, cliVersion: pinnedVersion }),
+  );
 });
 afterEach(async () => {
   await system.end();
