@@ -30,6 +30,8 @@ export default defineConfig({
           include: system,
           exclude: nowhere,
           globalSetup: ['test/ready.ts'],
+          // Each starts servers, and looks for free ports where the others would.
+          fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 1 },
