@@ -43,7 +43,8 @@ export const evaluate: StageFunction = async (context) => {
         step,
         accuracy: share(then, (answer, index) => right.get(trajectory!.ids[index]!) === answer),
       })),
-      training: await readCurve(artifact),
+      // A model as pretrained has a curve too, but not one of fine-tuning.
+      training: trajectory === undefined ? [] : await readCurve(artifact),
     };
     await writeLabels(context.folder, split, labels);
     await writeFile(join(context.folder, evaluationFile), canonicalJson(evaluation));

@@ -25,14 +25,19 @@ export async function publishReport(
   return { markdown: markdownTable(results), report: ref.key };
 }
 
-/** The table as markdown, for the sweep's page in the Temporal UI. */
+/** The table as markdown, for the sweep's page in the Temporal UI, whose column is narrow: a table per task and pair. */
 function markdownTable(results: Results): string {
-  const rows = results.summaries.map(({ task, weak, strong, method, accuracy, pgr, cells, failed }) => {
-    const pair = `${weak} → ${strong}`;
+  const tables = new Map<string, string[]>();
+  for (const { task, weak, strong, method, accuracy, pgr, cells, failed } of results.summaries) {
+    const heading = `**${task}, ${weak} → ${strong}**`;
     const shown = accuracy === null ? '–' : formatInterval(accuracy);
-    return `| ${task} | ${pair} | ${method} | ${shown} | ${pgr === null ? '' : formatGap(pgr)} | ${cells}${failed > 0 ? ` (${failed} failed)` : ''} |`;
-  });
-  return ['| task | pair | method | accuracy | PGR | cells |', '|---|---|---|---|---|---|', ...rows].join(
-    '\n',
-  );
+    const counted = failed > 0 ? `${cells} (${failed} failed)` : `${cells}`;
+    const row = `| ${method} | ${shown} | ${pgr === null ? '' : formatGap(pgr)} | ${counted} |`;
+    tables.set(heading, [...(tables.get(heading) ?? []), row]);
+  }
+  return [...tables]
+    .map(([heading, rows]) =>
+      [heading, '', '| method | accuracy | PGR | cells |', '|---|---|---|---|', ...rows].join('\n'),
+    )
+    .join('\n\n');
 }
