@@ -36,7 +36,10 @@ function overFile(path: string, columns: JsonObject): JsonObject {
 const longTraining = {
   ...tinySweep,
   name: 'long',
-  models: { ...tinyModels, strong: { ...tinyModels.strong, pretrain: { steps: 3000, batch: 8, warmup: 2 } } },
+  models: {
+    ...tinyModels,
+    strong: { ...tinyModels.strong, pretrain: { steps: 12_000, batch: 8, warmup: 2 } },
+  },
 } satisfies JsonObject;
 
 describe('a mistake in the file ends with 2, names the line and what was expected, and starts nothing', () => {

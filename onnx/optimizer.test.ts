@@ -19,7 +19,7 @@ const recorded = JSON.parse(
 
 /** Gradients that change sign and size, as fixtures/optimizers.py has them. */
 const gradientAt = (step: number) =>
-  Float32Array.from([0, 1, 2], (i) => ((((step * 37 + i * 11) % 101) / 101 - 0.4) * 10 ** (i - 1)));
+  Float32Array.from([0, 1, 2], (i) => (((step * 37 + i * 11) % 101) / 101 - 0.4) * 10 ** (i - 1));
 
 /** Weights after each step when the gradient is given: the loss is Σ gradient·weight. */
 async function trajectory(optimizer: Optimizer, steps: number, clipNorm?: number) {
