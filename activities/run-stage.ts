@@ -5,6 +5,7 @@ import type { Stage } from '../plan/stage.js';
 import {
   ArtifactDamaged,
   ArtifactMissing,
+  withStoreErrors,
   type Artifact,
   type ManifestInput,
   type Store,
@@ -90,7 +91,8 @@ export async function runStage(options: StageRun): Promise<StageSummary> {
     },
   };
   try {
-    const summary = await stageFunctionOf(stage)(context);
+    // A disk that is full while a stage writes its files is waited for, like one that is full when it publishes.
+    const summary = await withStoreErrors(draft.folder, () => stageFunctionOf(stage)(context));
     const finished = new Date().toISOString();
     log.append(`${finished} done`);
     await draft.publish({
