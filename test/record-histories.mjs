@@ -108,7 +108,9 @@ try {
     wanted.add(name);
     const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
     const file = join(target, `${name.replaceAll(/[ _]/g, '-')}.json`);
-    writeFileSync(file, `${JSON.stringify(JSON.parse(historyToJSON(history)))}\n`);
+    // Stacks in failures name where this machine keeps its packages.
+    const text = JSON.stringify(JSON.parse(historyToJSON(history))).replaceAll(`${packageRoot()}/`, '');
+    writeFileSync(file, `${text}\n`);
     process.stdout.write(`${file}: ${history.events?.length} events\n`);
   }
   await connection.close();
