@@ -17,7 +17,7 @@ const levels = [
 ];
 
 /** Within a level: who may import whom. */
-const neighbours = { cli: ['worker'], plan: ['methods'], report: ['metrics'] };
+const neighbours = { cli: ['worker'], plan: ['methods'], report: ['metrics'], models: ['datasets'] };
 
 /** Whose types may be imported from anywhere: the two vocabularies. */
 const vocabularies = ['plan/stage.ts', 'report/results.ts'];

@@ -8,6 +8,7 @@ import { GraphProtoSchema } from './onnx_pb.js';
 import { add, cast, div } from './operators/index.js';
 import { optimize, type Optimizer, optimizerSlots } from './optimizer.js';
 import type { Schedule } from './schedule.js';
+import type { StoredParameter } from './stored.js';
 import type { DataType } from './tensor.js';
 
 /** A tensor that is trained, or that training only reads. */
@@ -18,6 +19,8 @@ export interface ParameterSpec {
   readonly trainable?: boolean;
   /** Whether weight decay applies to it. Default: to matrices, not to vectors. */
   readonly decay?: boolean;
+  /** Where its elements are, if they are in an ONNX file. */
+  readonly stored?: StoredParameter;
 }
 
 /** What every step is fed. */

@@ -1,0 +1,36 @@
+/** @file Tensors that stay in the file they came in. */
+import type { HostTensor } from './tensor.js';
+
+/** Element types of ONNX's tensors that weights come in. */
+export type StoredType =
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'bfloat16'
+  | 'int64'
+  | 'int32'
+  | 'int8'
+  | 'uint8'
+  | 'int4'
+  | 'uint4'
+  | 'bool';
+
+/** An initializer of an ONNX file: where its elements are, and how to have them in memory. */
+export interface StoredTensor {
+  readonly name: string;
+  readonly dtype: StoredType;
+  readonly shape: readonly number[];
+  /** Bytes of a file, little-endian and row-major, so that ONNX Runtime can map them; none: they are typed fields. */
+  readonly location?: { readonly file: string; readonly offset: number; readonly length: number };
+  /** The elements, as they are stored; floats of 16 bits as float32. */
+  read(): Promise<HostTensor>;
+}
+
+/** How a parameter is stored, where that is not as PyTorch has it. */
+export interface StoredParameter {
+  readonly tensor: StoredTensor;
+  /** The tensor is the parameter's transpose. */
+  readonly transposed: boolean;
+  /** What the exporter added to each element (Gemma's folded 1 + w: 1); to be taken off again. Default 0. */
+  readonly offset?: number;
+}
