@@ -33,4 +33,8 @@ export interface StoredParameter {
   readonly transposed: boolean;
   /** What the exporter added to each element (Gemma's folded 1 + w: 1); to be taken off again. Default 0. */
   readonly offset?: number;
+  /** Only these of the stored tensor's rows or columns are the parameter's (projections stored as one). */
+  readonly slice?: { readonly axis: number; readonly start: number; readonly length: number };
+  /** Where else the file holds the same parameter: tied weights, and what exporters duplicate. */
+  readonly copies?: readonly StoredParameter[];
 }
