@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { deviceName, devices, parseDevice } from './device.js';
+import { evaluate, evaluator } from './evaluate.js';
+import { Graph } from './graph.js';
+import { matmul, reduceSum } from './operators/index.js';
+import { measureDevice, requireDevice } from './probe.js';
+import { hasSwiftShader, useSwiftShader } from './testing/swiftshader.js';
+
+describe('the name of a device', () => {
+  it.each([
+    ['cpu', { kind: 'cpu', threads: 1, index: 0 }],
+    ['cpu:4', { kind: 'cpu', threads: 4, index: 0 }],
+    ['webgpu', { kind: 'webgpu', threads: 1, index: 0 }],
+    ['cuda:1', { kind: 'cuda', threads: 1, index: 1 }],
+  ])('%s', (text, device) => {
+    expect(parseDevice(text)).toEqual(device);
+    expect(parseDevice(deviceName(parseDevice(text)))).toEqual(device);
+  });
+
+  it.each(['gpu', 'cpu:0', 'cpu:x', 'cuda:-1', '', 'toString'])('%j is refused', (text) => {
+    expect(() => parseDevice(text)).toThrow(/device ".*"/);
+  });
+});
+
+describe('a device that is not there', () => {
+  it.runIf(devices.cuda.missing() !== undefined)(
+    'is refused before any work, with what to install',
+    async () => {
+      await expect(requireDevice(parseDevice('cuda'))).rejects.toThrow(/cuda:0: .*CUDA/);
+    },
+  );
+});
+
+describe.runIf(hasSwiftShader)('WebGPU, in software', () => {
+  let remove: () => void;
+  beforeAll(() => {
+    remove = useSwiftShader();
+  });
+  afterAll(() => remove());
+
+  it('computes what the CPU computes', async () => {
+    const graph = new Graph();
+    const x = graph.input('x', 'float32', [3, 3]);
+    const sum = reduceSum(matmul(x, x));
+    const feeds = { x: { shape: [3, 3], data: Float32Array.from({ length: 9 }, (_, i) => i / 3) } };
+    await requireDevice(parseDevice('webgpu'));
+    const onGpu = await evaluator({ sum }, parseDevice('webgpu'));
+    const [gpu, cpu] = [await onGpu.run(feeds), await evaluate({ sum }, feeds)];
+    await onGpu.release();
+    expect(gpu['sum']?.data[0]).toBeCloseTo(Number(cpu['sum']?.data[0]), 4);
+  });
+});
+
+it('a measurement has two speeds', async () => {
+  const { gflops, gigabytesPerSecond, size } = await measureDevice(parseDevice('cpu'), 0.2);
+  expect(gflops).toBeGreaterThan(0);
+  expect(gigabytesPerSecond).toBeGreaterThan(0);
+  expect(size).toBeGreaterThanOrEqual(128);
+});
