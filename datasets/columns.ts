@@ -22,3 +22,12 @@ export function checkColumns(where: string, wanted: readonly string[], present: 
       (hint ? ` Did you mean "${near}"?` : ''),
   );
 }
+
+/** Throws a UserError where none of the columns is there. */
+export function checkAnyColumn(where: string, wanted: readonly string[], present: readonly string[]): void {
+  if (wanted.some((name) => present.includes(name))) return;
+  throw new UserError(
+    `${where}: there is none of the columns ${wanted.map((name) => `"${name}"`).join(', ')}. ` +
+      `The columns are ${present.map((name) => `"${name}"`).join(', ')}.`,
+  );
+}

@@ -65,6 +65,19 @@ describe('the same rows from every format', () => {
     expect((await read(path)).map(({ values }) => values)).toEqual(expected);
   });
 
+  test('columns that need not be there are read where they are', async () => {
+    const path = join(folder, 'optional.parquet');
+    await writeParquet(path, { text: 'string', label: 'string', ids: 'list<int32>' }, [
+      { text: 'a', label: 'x', ids: [1, 2] },
+    ]);
+    const rows: Row[] = [];
+    for await (const row of readRows(path, 'parquet', [], ['ids', 'mask', 'text'])) rows.push(row);
+    expect(rows.map(({ values }) => values)).toEqual([{ ids: [1, 2], text: 'a' }]);
+    await expect(readRows(path, 'parquet', [], ['mask', 'tokens']).next()).rejects.toThrow(
+      'none of the columns "mask", "tokens". The columns are "text", "label", "ids".',
+    );
+  });
+
   test('the place of a row is the line that it starts on, as an editor counts', async () => {
     const path = await file('places.csv', 'text,label\n"1\n2\n3",x\n\n"6",y\n7,z\n');
     expect((await read(path)).map(({ place }) => place)).toEqual(['line 2', 'line 6', 'line 7']);

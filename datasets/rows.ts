@@ -1,7 +1,7 @@
 /** @file The rows of a user's file, whatever its format, and errors that say where in it something is wrong. */
 import { extname } from 'node:path';
 import { codeOf, messageOf, UserError } from '../base/errors.js';
-import { checkColumns, type Row } from './columns.js';
+import { checkAnyColumn, checkColumns, type Row } from './columns.js';
 import { csvRows } from './csv.js';
 import { jsonlRows } from './jsonl.js';
 import { readRowGroups } from './parquet.js';
@@ -31,22 +31,28 @@ export function formatOf(path: string): Format {
 }
 
 /**
- * Reads a file row by row, with at least `columns` in each row.
+ * Reads a file row by row, with at least `columns` in each row, and those of `optional` that are there.
  * Throws a UserError that names file and place for whatever is wrong with it.
  */
 export async function* readRows(
   path: string,
   format: Format,
   columns: readonly string[],
+  optional: readonly string[] = [],
 ): AsyncGenerator<Row> {
   try {
-    yield* rowsOf(path, format, columns);
+    yield* rowsOf(path, format, columns, optional);
   } catch (error) {
     throw readingError(path, error);
   }
 }
 
-function rowsOf(path: string, format: Format, columns: readonly string[]): AsyncGenerator<Row> {
+function rowsOf(
+  path: string,
+  format: Format,
+  columns: readonly string[],
+  optional: readonly string[],
+): AsyncGenerator<Row> {
   switch (format) {
     case 'csv':
       return csvRows(path, ',', columns);
@@ -55,15 +61,20 @@ function rowsOf(path: string, format: Format, columns: readonly string[]): Async
     case 'jsonl':
       return jsonlRows(path, columns);
     case 'parquet':
-      return parquetRows(path, columns);
+      return parquetRows(path, columns, optional);
   }
 }
 
-async function* parquetRows(path: string, columns: readonly string[]): AsyncGenerator<Row> {
+async function* parquetRows(
+  path: string,
+  columns: readonly string[],
+  optional: readonly string[],
+): AsyncGenerator<Row> {
   let number = 0;
   const groups = readRowGroups(path, (present) => {
     checkColumns(path, columns, present);
-    return [...new Set(columns)];
+    if (columns.length === 0) checkAnyColumn(path, optional, present);
+    return [...new Set([...columns, ...optional.filter((name) => present.includes(name))])];
   });
   for await (const group of groups) {
     for (const values of group) yield { number: ++number, place: `row ${number}`, values };
