@@ -22,9 +22,8 @@ import {
   type Value,
   type ValueType,
 } from './graph.js';
-import { onnxType } from './operators/elementwise.js';
 import { type LiveGraph, prune } from './prune.js';
-import { bytesOf, dtypeOf, type HostTensor } from './tensor.js';
+import { bytesOf, type HostTensor, onnxType, typeOfTensor } from './tensor.js';
 
 /** Operator sets that the table is written against (ONNX Runtime 1.30 knows 26). */
 const opsets = { '': 20n, 'com.microsoft': 1n };
@@ -58,11 +57,26 @@ export function encodeGraph(
     output: Object.entries(outputs).map(([key, value]) => valueInfo(key, value)),
     initializer: [
       ...stored,
-      ...live.constants.map(({ name: key, shape, data }) =>
-        encodeTensor(key, { shape: shape as readonly number[], data: data as HostTensor['data'] }),
+      ...live.constants.map(({ name: key, dtype, shape, data }) =>
+        encodeTensor(key, { dtype, shape: shape as readonly number[], data: data as HostTensor['data'] }),
       ),
+      ...live.views.map((view) => encodeView(view, initializers)),
     ],
   });
+}
+
+function encodeView(
+  { name, dtype, shape, viewOf }: Value,
+  initializers: ReadonlyMap<string, HostTensor>,
+): TensorProto {
+  const origin = viewOf as Value;
+  const stored = initializers.get(origin.name);
+  if (stored === undefined) {
+    throw new Error(
+      `${name} views the bytes of "${origin.name}", which has to be an initializer, and is fed`,
+    );
+  }
+  return encodeTensor(name, { dtype, shape: shape as readonly number[], data: stored.data });
 }
 
 /**
@@ -114,9 +128,10 @@ export function valueInfo(name: string, { dtype, shape }: ValueType): ValueInfoP
   return create(ValueInfoProtoSchema, { name, type: { value: { case: 'tensorType', value: tensorType } } });
 }
 
-function encodeTensor(name: string, { shape, data }: HostTensor): TensorProto {
-  const dims = shape.map(BigInt);
-  return create(TensorProtoSchema, { name, dims, dataType: onnxType(dtypeOf(data)), rawData: bytesOf(data) });
+function encodeTensor(name: string, tensor: HostTensor): TensorProto {
+  const dims = tensor.shape.map(BigInt);
+  const dataType = onnxType(typeOfTensor(tensor));
+  return create(TensorProtoSchema, { name, dims, dataType, rawData: bytesOf(tensor.data) });
 }
 
 function encodeNode(

@@ -1,5 +1,5 @@
 /** @file Building a graph: values with element type and shape, nodes that check both as they are added. */
-import { allocate, dataOf, type DataType, sizeOf, type TensorData } from './tensor.js';
+import { allocate, dataOf, type DataType, sizeOf, storageLength, type TensorData } from './tensor.js';
 import { type Shape, ShapeError, shapeText } from './shape.js';
 
 /** What a node may carry besides its inputs. */
@@ -20,6 +20,8 @@ export class Value implements ValueType {
     readonly shape: Shape,
     /** The elements, if the value is a constant. */
     readonly data?: TensorData,
+    /** The input whose bytes these are, if the value is a view (see {@link Graph.view}). */
+    readonly viewOf?: Value,
   ) {}
 
   /** `float32[batch, 3]` */
@@ -56,6 +58,8 @@ export interface Operator<A extends Attributes = Attributes> {
   readonly domain: '' | 'com.microsoft';
   /** The attributes that are written to the file; others only inform shape inference. */
   readonly attributes: Readonly<Record<string, AttributeKind>>;
+  /** What ONNX takes an attribute to be where a file does not give it. */
+  readonly defaults: Readonly<Attributes>;
   /** Types and shapes of the outputs; throws ShapeError for inputs that do not go together. */
   infer(call: Call<A>): ValueType[];
   /** ∂loss/∂input for each input (undefined: none), or why there is none. */
@@ -65,6 +69,9 @@ export interface Operator<A extends Attributes = Attributes> {
 /** Several operators that are differentiated as one, by a rule cheaper than the chain rule over its parts. */
 export interface Composite<A extends Attributes = Attributes> {
   readonly name: string;
+  /** Of a composite that stands for an operator of ONNX: its attributes, and what they are where they are not given. */
+  readonly attributes: Readonly<Record<string, AttributeKind>>;
+  readonly defaults: Readonly<Attributes>;
   expand(call: Call<A>): Value[];
   readonly gradient: { of(call: GradientCall<A>): (Value | undefined)[] };
 }
@@ -91,6 +98,7 @@ export class Graph {
   readonly inputs: Value[] = [];
   readonly nodes: Node[] = [];
   readonly #constants = new Map<string, Value>();
+  readonly #views = new Map<string, Value>();
   readonly #names = new Set<string>();
   #scope = '';
   #depth = 0;
@@ -106,7 +114,7 @@ export class Graph {
   /** A constant; equal small constants are one value. */
   constant(dtype: DataType, shape: readonly number[], elements: readonly number[] | TensorData): Value {
     const data = Array.isArray(elements) ? dataOf(dtype, elements) : (elements as TensorData);
-    if (data.length !== sizeOf(shape)) {
+    if (data.length !== storageLength(dtype, sizeOf(shape))) {
       throw new ShapeError(`${data.length} elements do not make a constant of shape ${shapeText(shape)}`);
     }
     const key =
@@ -116,6 +124,21 @@ export class Graph {
     const value = new Value(this, `constant_${this.#constants.size}`, dtype, shape, data);
     this.#constants.set(key ?? value.name, value);
     return value;
+  }
+
+  /**
+   * The bytes of a constant, or of an input that is stored in the file as an initializer, as another element type
+   * and shape: how weights packed for one operator are read by another without a copy.
+   */
+  view(of: Value, dtype: DataType, shape: readonly number[]): Value {
+    if (of.data !== undefined) return this.constant(dtype, shape, of.data);
+    const name = `${of.name}:${dtype}${shapeText(shape)}`;
+    const known = this.#views.get(name);
+    if (known !== undefined) return known;
+    const view = new Value(this, name, dtype, shape, undefined, of);
+    this.#names.add(name);
+    this.#views.set(name, view);
+    return view;
   }
 
   scalar(value: number, dtype: DataType = 'float32'): Value {
@@ -155,7 +178,7 @@ export class Graph {
   /** Adds the nodes of a composite; its outputs are theirs. */
   emitComposite<A extends Attributes>(
     composite: Composite<A>,
-    inputs: readonly Value[],
+    inputs: readonly (Value | undefined)[],
     attributes: A,
   ): Value[] {
     const name = this.#nodeName(composite.name);

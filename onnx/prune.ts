@@ -6,6 +6,8 @@ export interface LiveGraph {
   /** In an order in which they can run; composites are represented by their parts. */
   readonly nodes: readonly Node[];
   readonly constants: readonly Value[];
+  /** Inputs read as other types; the inputs themselves are among `inputs`. */
+  readonly views: readonly Value[];
   /** The inputs that are read. */
   readonly inputs: ReadonlySet<Value>;
 }
@@ -19,9 +21,12 @@ export function prune(graph: Graph, outputs: readonly Value[]): LiveGraph {
     nodes.push(node);
     for (const input of node.inputs) if (input !== undefined) live.add(input);
   }
+  const views = [...live].filter((value) => value.viewOf !== undefined);
+  for (const { viewOf } of views) live.add(viewOf as Value);
   return {
     nodes: nodes.reverse(),
     constants: [...live].filter((value) => value.data !== undefined),
+    views,
     inputs: new Set(graph.inputs.filter((input) => live.has(input))),
   };
 }

@@ -2,14 +2,27 @@
  * @file Safetensors files (https://github.com/huggingface/safetensors): a JSON header that says where each
  * tensor lies, then the bytes. The same tensors always make the same bytes.
  */
-import { allocate, bytesOf, type DataType, dtypeOf, type HostTensor, sizeOf } from './tensor.js';
+import {
+  allocate,
+  bytesOf,
+  type DataType,
+  dtypeOf,
+  type HostTensor,
+  sizeOf,
+  typeOfTensor,
+} from './tensor.js';
 
-const names: Readonly<Record<DataType, string>> = {
+// The format has no integers of 4 bits.
+const names: Readonly<Partial<Record<DataType, string>>> = {
   float32: 'F32',
   float64: 'F64',
   int64: 'I64',
   int32: 'I32',
   bool: 'BOOL',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  uint8: 'U8',
+  int8: 'I8',
 };
 
 /** The format's own limit of its header. */
@@ -30,11 +43,18 @@ export function writeSafetensors(
   if (Object.keys(metadata).length > 0)
     header['__metadata__'] = Object.fromEntries(Object.entries(metadata).sort());
   let offset = 0;
-  for (const [name, { shape, data }] of sorted) {
+  for (const [name, tensor] of sorted) {
+    const { shape, data } = tensor;
+    const dtype = names[typeOfTensor(tensor)];
+    if (dtype === undefined) {
+      throw new SafetensorsError(
+        `tensor ${name}: the format has no type for elements of ${typeOfTensor(tensor)}`,
+      );
+    }
     if (sizeOf(shape) !== data.length) {
       throw new SafetensorsError(`tensor ${name}: ${data.length} elements do not fill [${shape.join(', ')}]`);
     }
-    header[name] = { dtype: names[dtypeOf(data)], shape, data_offsets: [offset, offset + data.byteLength] };
+    header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
     offset += data.byteLength;
   }
   const text = Buffer.from(JSON.stringify(header));
@@ -109,7 +129,7 @@ function readTensor(entry: unknown, body: Buffer, fail: (problem: string) => nev
     );
   }
   bytesOf(data).set(body.subarray(start, end));
-  return { shape: entry.shape, data };
+  return dtypeOf(data) === dtype ? { shape: entry.shape, data } : { shape: entry.shape, data, dtype };
 }
 
 interface Entry {

@@ -3,7 +3,7 @@ import './no-telemetry.js';
 import ort, { type InferenceSession } from 'onnxruntime-node';
 import { sha256, canonicalJson } from '../base/json.js';
 import { type Device, sessionOptions } from './device.js';
-import { dtypeOf, type HostTensor } from './tensor.js';
+import { type DataType, dtypeOf, type HostTensor, typeOfTensor } from './tensor.js';
 
 /** How many sessions that nobody uses stay open. */
 const warmSessions = 8;
@@ -80,11 +80,20 @@ function once(action: () => Promise<void>): () => Promise<void> {
 }
 
 /** A host tensor as ONNX Runtime takes it: the same memory, not a copy. */
-export function toOrt({ shape, data }: HostTensor): ort.Tensor {
-  return new ort.Tensor(dtypeOf(data), data as never, shape);
+export function toOrt(tensor: HostTensor): ort.Tensor {
+  return new ort.Tensor(typeOfTensor(tensor) as ort.Tensor.Type, tensor.data as never, tensor.shape);
 }
 
 /** What a session put out, as a host tensor over the same memory. */
 export function fromOrt(tensor: ort.Tensor): HostTensor {
-  return { shape: tensor.dims, data: tensor.data as HostTensor['data'] };
+  const data = wordsOf(tensor.data as HostTensor['data']);
+  const dtype = tensor.type as DataType;
+  return dtypeOf(data) === dtype ? { shape: tensor.dims, data } : { shape: tensor.dims, data, dtype };
+}
+
+/** Where JavaScript has an array for floats of 16 bits, ONNX Runtime gives one: its bits are taken. */
+function wordsOf(data: HostTensor['data']): HostTensor['data'] {
+  if (Object.prototype.toString.call(data) !== '[object Float16Array]') return data;
+  const { buffer, byteOffset, length } = data as ArrayBufferView & { length: number };
+  return new Uint16Array(buffer as ArrayBuffer, byteOffset, length);
 }

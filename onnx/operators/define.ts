@@ -10,6 +10,7 @@ type Definition<A extends Attributes> = Pick<Operator<A>, 'name' | 'infer'> & {
   type?: string;
   domain?: Operator['domain'];
   attributes?: Operator['attributes'];
+  defaults?: Operator['defaults'];
   gradient: ((call: GradientCall<A>) => (Value | undefined)[]) | ForwardOnly;
 };
 
@@ -23,6 +24,7 @@ export function operator<A extends Attributes = Record<string, never>>(
     type: definition.type ?? name,
     domain: definition.domain ?? '',
     attributes: definition.attributes ?? {},
+    defaults: definition.defaults ?? {},
     infer,
     gradient: typeof gradient === 'function' ? { of: gradient } : gradient,
   };
@@ -31,10 +33,13 @@ export function operator<A extends Attributes = Record<string, never>>(
 /** Several operators under one gradient. */
 export function composite<A extends Attributes = Record<string, never>>(definition: {
   name: string;
+  attributes?: Composite['attributes'];
+  defaults?: Composite['defaults'];
   expand: Composite<A>['expand'];
   gradient: (call: GradientCall<A>) => (Value | undefined)[];
 }): Composite<A> {
-  return { ...definition, gradient: { of: definition.gradient } };
+  const { name, attributes = {}, defaults = {}, expand, gradient } = definition;
+  return { name, attributes, defaults, expand, gradient: { of: gradient } };
 }
 
 /** The gradient of an operator that has none worth the name; `wayOut` says what to do instead. */

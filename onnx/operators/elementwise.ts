@@ -1,7 +1,7 @@
 /** @file Arithmetic and functions of single elements, with numpy's broadcasting. */
 import type { Operator, Value } from '../graph.js';
 import { broadcast, broadcastAxes, sameShape, ShapeError } from '../shape.js';
-import type { DataType } from '../tensor.js';
+import { type DataType, dtypeOfOnnx, onnxType } from '../tensor.js';
 import { forwardOnly, lift, need, type Operand, operator, sameType } from './define.js';
 import { reshape } from './movement.js';
 import { reduceSum } from './reduction.js';
@@ -133,18 +133,11 @@ export const Where = operator({
   },
 });
 
-const onnxTypes: Record<DataType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 };
-
-/** ONNX's number for an element type (TensorProto.DataType). */
-export function onnxType(dtype: DataType): number {
-  return onnxTypes[dtype];
-}
-
 export const Cast = operator<{ to: number }>({
   name: 'Cast',
   attributes: { to: 'int' },
   infer: ({ inputs, attributes }) => {
-    const dtype = (Object.keys(onnxTypes) as DataType[]).find((key) => onnxTypes[key] === attributes.to);
+    const dtype = dtypeOfOnnx(attributes.to);
     if (dtype === undefined) throw new ShapeError(`element type ${attributes.to} is not known here`);
     return [{ dtype, shape: need(inputs, 0).shape }];
   },
@@ -200,5 +193,5 @@ export function where(condition: Value, a: Operand, b: Operand): Value {
 
 /** To another element type; the value itself where it has that type already. */
 export function cast(x: Value, dtype: DataType): Value {
-  return x.dtype === dtype ? x : x.graph.emitOne(Cast, [x], { to: onnxTypes[dtype] });
+  return x.dtype === dtype ? x : x.graph.emitOne(Cast, [x], { to: onnxType(dtype) });
 }
