@@ -1,4 +1,5 @@
 /** @file A graph as ONNX messages and bytes. */
+import { basename } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
 import {
   AttributeProto_AttributeType as AttributeType,
@@ -7,6 +8,7 @@ import {
   GraphProtoSchema,
   ModelProtoSchema,
   NodeProtoSchema,
+  TensorProto_DataLocation,
   TensorProtoSchema,
   type AttributeProto,
   type NodeProto,
@@ -23,11 +25,30 @@ import {
   type ValueType,
 } from './graph.js';
 import { type LiveGraph, prune } from './prune.js';
+import type { StoredTensor } from './stored.js';
 import { bytesOf, type HostTensor, onnxType, typeOfTensor } from './tensor.js';
 
-/** Operator sets that the table is written against (ONNX Runtime 1.30 knows 26). */
-const opsets = { '': 20n, 'com.microsoft': 1n };
+/**
+ * The set of ONNX's operators that the table is written against. ONNX Runtime 1.30 knows 26, but several of its
+ * fusions do not know the newer versions of operators that they are made of.
+ */
+const opset = 20n;
+/** Operators that are younger, and what they came (or became what the table says) with. */
+const youngerOperators: ReadonlyMap<string, bigint> = new Map([
+  ['DequantizeLinear', 21n],
+  ['RMSNormalization', 23n],
+  ['Swish', 24n],
+]);
 const irVersion = 10n;
+
+/** The oldest set that has all operators of a graph. */
+function opsetOf(graph: GraphProto): bigint {
+  return graph.node.reduce((needed, node) => {
+    const bodies = node.attribute.flatMap(({ g }) => (g === undefined ? [] : [opsetOf(g)]));
+    const own = node.domain === '' ? (youngerOperators.get(node.opType) ?? opset) : opset;
+    return [own, ...bodies].reduce((a, b) => (a > b ? a : b), needed);
+  }, opset);
+}
 
 /** A graph's outputs, by the names that a session knows them by. */
 export type NamedValues = Readonly<Record<string, Value>>;
@@ -60,6 +81,7 @@ export function encodeGraph(
       ...live.constants.map(({ name: key, dtype, shape, data }) =>
         encodeTensor(key, { dtype, shape: shape as readonly number[], data: data as HostTensor['data'] }),
       ),
+      ...live.stored.map((value) => encodeStored(value, value.stored as StoredTensor)),
       ...live.views.map((view) => encodeView(view, initializers)),
     ],
   });
@@ -70,6 +92,7 @@ function encodeView(
   initializers: ReadonlyMap<string, HostTensor>,
 ): TensorProto {
   const origin = viewOf as Value;
+  if (origin.stored !== undefined) return encodeStored({ name, dtype, shape }, origin.stored);
   const stored = initializers.get(origin.name);
   if (stored === undefined) {
     throw new Error(
@@ -111,7 +134,10 @@ export function encodeModel(graph: GraphProto): Uint8Array {
   const model = create(ModelProtoSchema, {
     irVersion,
     producerName: 'temper',
-    opsetImport: Object.entries(opsets).map(([domain, version]) => ({ domain, version })),
+    opsetImport: [
+      { domain: '', version: opsetOf(graph) },
+      { domain: 'com.microsoft', version: 1n },
+    ],
     graph,
   });
   return toBinary(ModelProtoSchema, model);
@@ -126,6 +152,22 @@ export function valueInfo(name: string, { dtype, shape }: ValueType): ValueInfoP
   }));
   const tensorType = { elemType: onnxType(dtype), shape: { dim } };
   return create(ValueInfoProtoSchema, { name, type: { value: { case: 'tensorType', value: tensorType } } });
+}
+
+/** Elements that stay where they are. ONNX names the file relative to a folder, which the session is told. */
+function encodeStored(
+  { name, dtype, shape }: Pick<Value, 'name' | 'dtype' | 'shape'>,
+  { location }: StoredTensor,
+): TensorProto {
+  if (location === undefined) throw new Error(`${name} has no place in a file`);
+  const entries = { location: basename(location.file), offset: location.offset, length: location.length };
+  return create(TensorProtoSchema, {
+    name,
+    dims: (shape as readonly number[]).map(BigInt),
+    dataType: onnxType(dtype),
+    dataLocation: TensorProto_DataLocation.EXTERNAL,
+    externalData: Object.entries(entries).map(([key, value]) => ({ key, value: String(value) })),
+  });
 }
 
 function encodeTensor(name: string, tensor: HostTensor): TensorProto {
