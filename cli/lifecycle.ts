@@ -1,24 +1,22 @@
-/** @file `temper up | down | cancel | worker | devices`: what runs in the background. */
+/** @file `temper up | down | cancel | worker`: what runs in the background. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
 import { EnvironmentError, UserError } from '../base/errors.js';
 import { entryPoint } from '../base/folders.js';
-import { cpuSlots } from '../worker/devices.js';
 import { runningSupervisor, stopSupervisor } from '../worker/supervisor-record.js';
 import type { WorkerOptions, WorkerRole } from '../worker/worker-options.js';
 import { contextOf } from './context.js';
-import { note, print, printJson } from './output.js';
+import { note, print } from './output.js';
 import { defaultSupervisor, findService, startService } from './service.js';
 
 export function registerLifecycle(program: Command): void {
   registerUpDown(program);
   registerCancel(program);
   registerWorker(program);
-  registerDevices(program);
 }
 
 function registerUpDown(program: Command): void {
@@ -115,30 +113,4 @@ function threadsOf(device: string): number {
   const match = /^cpu(?::(\d+))?$/.exec(device);
   if (match === null) throw new UserError(`--device ${device}: expected cpu or cpu:<threads>, such as cpu:4`);
   return match[1] === undefined ? availableParallelism() : Number(match[1]);
-}
-
-function registerDevices(program: Command): void {
-  program
-    .command('devices')
-    .description('what can compute here')
-    .option('--json', 'print as JSON')
-    .action(async (options: { json?: boolean }) => {
-      // Native code that no other command of this file needs.
-      await import('../onnx/no-telemetry.js');
-      const { listSupportedBackends } = await import('onnxruntime-node');
-      const slots = cpuSlots();
-      const found = {
-        cpu: { model: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), slots },
-        providers: listSupportedBackends().map(({ name, bundled }) => ({ name, bundled })),
-      };
-      if (options.json === true) return printJson(found);
-      print(
-        `cpu   ${found.cpu.model}, ${found.cpu.cores} cores: ${slots.length} compute workers with ${slots[0]?.threads ?? 1} threads each`,
-      );
-      for (const { name, bundled } of found.providers.filter((provider) => provider.name !== 'cpu')) {
-        print(
-          `${name.padEnd(5)} known to ONNX Runtime${bundled ? '' : ', its libraries are not installed'}; sweeps cannot use it yet`,
-        );
-      }
-    });
 }

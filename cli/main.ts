@@ -21,7 +21,7 @@ const commands: Record<string, () => Promise<Register>> = {
   worker: lifecycle,
   up: lifecycle,
   down: lifecycle,
-  devices: lifecycle,
+  devices: async () => (await import('./devices.js')).registerDevices,
   schema: async () => (await import('./schema.js')).registerSchema,
   store: async () => {
     const { registerStore } = await import('./store.js');

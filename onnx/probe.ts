@@ -23,7 +23,7 @@ export async function requireDevice(device: Device): Promise<void> {
     await lease.release();
   } catch (error) {
     // ONNX Runtime puts its source file first and the reason behind it.
-    const reason = /(Failed to .*|.*)$/s.exec(messageOf(error))?.[1]?.trim() ?? messageOf(error);
+    const reason = /Failed to .*/s.exec(messageOf(error))?.[0].trim() ?? messageOf(error);
     throw new EnvironmentError(`device ${deviceName(device)} cannot be used: ${reason}\n${remedy}`);
   }
 }
