@@ -1,6 +1,7 @@
 /** @file Building a graph: values with element type and shape, nodes that check both as they are added. */
 import { allocate, dataOf, type DataType, sizeOf, storageLength, type TensorData } from './tensor.js';
 import { type Shape, ShapeError, shapeText } from './shape.js';
+import type { StoredTensor } from './stored.js';
 
 /** What a node may carry besides its inputs. */
 export type Attributes = Record<string, number | readonly number[] | string | Shape | undefined>;
@@ -22,6 +23,8 @@ export class Value implements ValueType {
     readonly data?: TensorData,
     /** The input whose bytes these are, if the value is a view (see {@link Graph.view}). */
     readonly viewOf?: Value,
+    /** The tensor of a file whose elements these are, if the value stays there (see {@link Graph.stored}). */
+    readonly stored?: StoredTensor,
   ) {}
 
   /** `float32[batch, 3]` */
@@ -99,6 +102,7 @@ export class Graph {
   readonly nodes: Node[] = [];
   readonly #constants = new Map<string, Value>();
   readonly #views = new Map<string, Value>();
+  readonly #stored = new Map<string, Value>();
   readonly #names = new Set<string>();
   #scope = '';
   #depth = 0;
@@ -123,6 +127,30 @@ export class Graph {
     if (known !== undefined) return known;
     const value = new Value(this, `constant_${this.#constants.size}`, dtype, shape, data);
     this.#constants.set(key ?? value.name, value);
+    return value;
+  }
+
+  /**
+   * A tensor that stays in the file it came in: ONNX Runtime maps it from there. Of the type and the shape it is
+   * stored in.
+   *
+   * @throws where the file has it in no one place: read it, and make it a constant
+   */
+  stored(tensor: StoredTensor): Value {
+    if (tensor.location === undefined) {
+      throw new Error(
+        `${tensor.name} does not stand in its file as plain bytes: it cannot be mapped from there`,
+      );
+    }
+    const { file, offset } = tensor.location;
+    const key = `${file}:${offset}:${tensor.dtype}${shapeText(tensor.shape)}`;
+    const known = this.#stored.get(key);
+    if (known !== undefined) return known;
+    const plain = `stored:${tensor.name}`;
+    const name = this.#names.has(plain) ? `${plain}@${offset}` : plain;
+    const value = new Value(this, name, tensor.dtype, tensor.shape, undefined, undefined, tensor);
+    this.#names.add(name);
+    this.#stored.set(key, value);
     return value;
   }
 

@@ -6,6 +6,8 @@ export interface LiveGraph {
   /** In an order in which they can run; composites are represented by their parts. */
   readonly nodes: readonly Node[];
   readonly constants: readonly Value[];
+  /** Those that stay in files of their own. */
+  readonly stored: readonly Value[];
   /** Inputs read as other types; the inputs themselves are among `inputs`. */
   readonly views: readonly Value[];
   /** The inputs that are read. */
@@ -26,6 +28,7 @@ export function prune(graph: Graph, outputs: readonly Value[]): LiveGraph {
   return {
     nodes: nodes.reverse(),
     constants: [...live].filter((value) => value.data !== undefined),
+    stored: [...live].filter((value) => value.stored !== undefined),
     views,
     inputs: new Set(graph.inputs.filter((input) => live.has(input))),
   };
