@@ -1,7 +1,8 @@
 /** @file Reverse mode over a graph: from a scalar to its gradients. */
 import { type Graph, isComposite, type Node, type Value } from './graph.js';
-import { sameShape, shapeText } from './shape.js';
+import { sameShape, ShapeError, shapeText } from './shape.js';
 import { isFloat } from './tensor.js';
+import { NoGradient } from './operators/define.js';
 import { add, Detach } from './operators/elementwise.js';
 
 /** A gradient was asked for that does not exist. */
@@ -55,12 +56,10 @@ function backpropagate(node: Node, dependent: ReadonlySet<Value>, gradients: Map
   const { operator, inputs, outputs, attributes } = node;
   const { gradient } = operator;
   if (!('of' in gradient)) {
-    throw new DifferentiationError(
-      `${operator.name} has no gradient, and the loss depends on node ${node.name}: ${gradient.wayOut}`,
-    );
+    throw noGradient(node, gradient.wayOut);
   }
   const call = { inputs, outputs, attributes, gradients: upstream, wanted };
-  const downstream = graphOf(node).within(node.name, () => gradient.of(call));
+  const downstream = graphOf(node).within(node.name, () => explain(node, () => gradient.of(call)));
   downstream.forEach((value, i) => {
     const input = inputs[i];
     if (value === undefined || input === undefined || !wanted[i]) return;
@@ -73,6 +72,25 @@ function backpropagate(node: Node, dependent: ReadonlySet<Value>, gradients: Map
     const known = gradients.get(input);
     gradients.set(input, known === undefined ? value : add(known, value));
   });
+}
+
+function noGradient({ operator, name }: Node, wayOut: string): DifferentiationError {
+  return new DifferentiationError(
+    `${operator.name} has no gradient, and the loss depends on node ${name}: ${wayOut}`,
+  );
+}
+
+/** Says of an error which node's gradient it comes from. */
+function explain<T>(node: Node, build: () => T): T {
+  try {
+    return build();
+  } catch (error) {
+    if (error instanceof NoGradient) throw noGradient(node, error.message);
+    if (!(error instanceof ShapeError)) throw error;
+    throw new DifferentiationError(
+      `the gradient of ${node.operator.name} (node ${node.name}) cannot be built: ${error.message}`,
+    );
+  }
 }
 
 function graphOf(node: Node): Graph {

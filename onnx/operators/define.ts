@@ -47,6 +47,11 @@ export function forwardOnly(wayOut: string): ForwardOnly {
   return { wayOut };
 }
 
+/** Thrown by a gradient that does not exist for these attributes or inputs; the message is the way out. */
+export class NoGradient extends Error {
+  override readonly name = 'NoGradient';
+}
+
 /** Input `index` of a node, which has to be there. */
 export function need(values: readonly (Value | undefined)[], index: number): Value {
   const value = values[index];
@@ -59,6 +64,11 @@ export function constantNumbers(values: readonly (Value | undefined)[], index: n
   const value = need(values, index);
   if (value.data === undefined) throw new ShapeError(`input ${index} ("${value.name}") has to be a constant`);
   return Array.from(value.data, Number);
+}
+
+/** {@link constantNumbers} of an input that may be left out. */
+export function optionalNumbers(values: readonly (Value | undefined)[], index: number): number[] | undefined {
+  return values[index] === undefined ? undefined : constantNumbers(values, index);
 }
 
 /** Numbers among operands become scalars of the values' type. */

@@ -3,7 +3,7 @@ import type { Operator, Value } from '../graph.js';
 import { broadcast, broadcastAxes, sameShape, ShapeError } from '../shape.js';
 import { type DataType, dtypeOfOnnx, onnxType } from '../tensor.js';
 import { forwardOnly, lift, need, type Operand, operator, sameType } from './define.js';
-import { reshape } from './movement.js';
+import { reshape } from './reshape.js';
 import { reduceSum } from './reduction.js';
 
 type None = Record<string, never>;

@@ -2,24 +2,45 @@
 import { type Composite, isComposite, type Operator } from '../graph.js';
 import * as activation from './activation.js';
 import * as elementwise from './elementwise.js';
-import * as indexing from './indexing.js';
+import * as gather from './gather.js';
 import * as linalg from './linalg.js';
 import * as movement from './movement.js';
 import * as normalization from './normalization.js';
 import * as reduction from './reduction.js';
+import * as reshape from './reshape.js';
+import * as scatter from './scatter.js';
+import * as selection from './selection.js';
+import * as slice from './slice.js';
 import * as softmax from './softmax.js';
 
 export * from './activation.js';
 export * from './elementwise.js';
-export * from './indexing.js';
+export * from './gather.js';
 export * from './linalg.js';
 export * from './movement.js';
 export * from './normalization.js';
 export * from './reduction.js';
+export * from './reshape.js';
+export * from './scatter.js';
+export * from './selection.js';
+export * from './slice.js';
 export * from './softmax.js';
 export type { Operand } from './define.js';
 
-const families = { activation, elementwise, indexing, linalg, movement, normalization, reduction, softmax };
+const families = {
+  activation,
+  elementwise,
+  gather,
+  linalg,
+  movement,
+  normalization,
+  reduction,
+  reshape,
+  scatter,
+  selection,
+  slice,
+  softmax,
+};
 
 function isEntry(exported: unknown): exported is Operator | Composite {
   return typeof exported === 'object' && exported !== null && 'gradient' in exported && 'name' in exported;

@@ -3,7 +3,8 @@ import type { Operator, Value, ValueType } from '../graph.js';
 import { type Dim, normalizeAxis, type Shape } from '../shape.js';
 import { constantNumbers, forwardOnly, int64s, need, operator } from './define.js';
 import { cast, div, equal, mul } from './elementwise.js';
-import { expand, reshape, runtimeShape } from './movement.js';
+import { expand } from './movement.js';
+import { reshape, runtimeShape } from './reshape.js';
 
 type Keep = { keepdims: number };
 

@@ -3,9 +3,10 @@ import type { Value } from '../graph.js';
 import { normalizeAxis } from '../shape.js';
 import { composite, need, operator } from './define.js';
 import { exp, mul, neg, sub } from './elementwise.js';
-import { gatherElements, scatterElements } from './indexing.js';
-import { reshape, unsqueeze } from './movement.js';
+import { gatherElements } from './gather.js';
 import { reduceSum } from './reduction.js';
+import { reshape, unsqueeze } from './reshape.js';
+import { scatterElements } from './scatter.js';
 
 type Axis = { axis: number };
 
