@@ -71,7 +71,7 @@ export function quartilesText({ low, median, high }: Quartiles): string {
 class Player {
   readonly #name: string;
   readonly #child: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
+  readonly #lines: AsyncIterator<string, undefined>;
   readonly #rates: number[] = [];
   #errors = '';
 
@@ -114,7 +114,7 @@ class Player {
   }
 
   async #answer(): Promise<{ [key: string]: unknown }> {
-    const next = await this.#lines.next();
+    const next: IteratorResult<string, undefined> = await this.#lines.next();
     if (next.done === true)
       throw new Error(`${this.#name} ended before its time:\n${this.#errors.slice(-4000)}`);
     // Libraries print banners.
