@@ -16,7 +16,7 @@ export interface Contestant {
 }
 
 /** What one contestant did. */
-export interface Record {
+export interface Tally {
   readonly name: string;
   /** Units a second, round by round. */
   readonly rates: readonly number[];
@@ -29,7 +29,7 @@ export interface Record {
  *
  * @throws where a contestant ends before its time, with what it wrote to standard error
  */
-export async function duel(contestants: readonly Contestant[], rounds: number): Promise<Record[]> {
+export async function duel(contestants: readonly Contestant[], rounds: number): Promise<Tally[]> {
   const players: Player[] = [];
   try {
     // One after the other: warming up disturbs.
@@ -38,9 +38,9 @@ export async function duel(contestants: readonly Contestant[], rounds: number): 
       const order = round % 2 === 0 ? players : [...players].reverse();
       for (const player of order) await player.play();
     }
-    const records: Record[] = [];
-    for (const player of players) records.push(await player.end());
-    return records;
+    const tallies: Tally[] = [];
+    for (const player of players) tallies.push(await player.end());
+    return tallies;
   } finally {
     for (const player of players) player.kill();
   }
@@ -102,7 +102,7 @@ class Player {
     this.#rates.push((units as number) / (seconds as number));
   }
 
-  async end(): Promise<Record> {
+  async end(): Promise<Tally> {
     this.#child.stdin?.end();
     const { peakBytes } = await this.#answer();
     if (this.#child.exitCode === null) await once(this.#child, 'exit');
