@@ -39,8 +39,8 @@ export interface FolderOptions {
  * In order of preference. Merged decoders come last: their two halves are branches of an If, and a decoder with a
  * cache can be run without one by feeding a cache of length 0.
  */
-const stems = ['model', 'decoder_with_past_model', 'decoder_model', 'decoder_model_merged'];
-const places = ['onnx', ''];
+export const stems = ['model', 'decoder_with_past_model', 'decoder_model', 'decoder_model_merged'];
+export const places = ['onnx', ''];
 
 /**
  * Opens a folder as the hub has them, or the folder around an ONNX file.

@@ -61,10 +61,10 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 
 describe('a model on the hub', () => {
   it('is downloaded into the cache that Python uses, as far as it is needed', async () => {
-    const { folder, onnx, ...found } = await resolveModel('owner/model', options);
+    const { folder, file, ...found } = await resolveModel('owner/model', options);
     expect(found).toEqual({ commit, source: 'hub' });
     expect(folder).toBe(join(cache, 'models--owner--model', 'snapshots', commit));
-    expect(onnx).toBe('onnx/model.onnx');
+    expect(file).toBe('onnx/model.onnx');
     expect((await readdir(folder, { recursive: true })).sort()).toEqual(
       [
         ...['config.json', 'onnx', 'onnx/model.onnx', 'onnx/weights', 'onnx/weights/model_data'],
@@ -88,9 +88,9 @@ describe('a model on the hub', () => {
   });
 
   it('may be asked for by another of its ONNX files', async () => {
-    const faulty = resolveModel('owner/model', { ...options, onnx: 'model_fp16.onnx' });
+    const faulty = resolveModel('owner/model', { ...options, weights: 'fp16' });
     await expect(faulty).rejects.toThrow(/model_fp16\.onnx is not an ONNX file, or is cut off/);
-    await expect(resolveModel('owner/model', { ...options, onnx: 'q4.onnx' })).rejects.toThrow(
+    await expect(resolveModel('owner/model', { ...options, file: 'q4.onnx' })).rejects.toThrow(
       'holds no q4.onnx. It holds: onnx/model.onnx, onnx/model_fp16.onnx.',
     );
   });

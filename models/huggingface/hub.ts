@@ -7,14 +7,12 @@ import { commitPattern, fileSize, type RepoCache, repoCache } from './hub/cache.
 import { downloadBlob, type RemoteFile } from './hub/download.js';
 import { externalFiles } from './hub/external-data.js';
 import { explain, hubFetch, HubUnreachable, type Patience, usualPatience } from './hub/requests.js';
-import { selectFiles } from './hub/select.js';
+import { type OnnxChoice, selectFiles } from './hub/select.js';
 import { type HubOverrides, type HubSettings, hubSettings } from './hub/settings.js';
 
-export interface ResolveOptions extends HubOverrides {
+export interface ResolveOptions extends HubOverrides, OnnxChoice {
   /** Branch, tag or commit; instead of `@revision`. Default: main. */
   readonly revision?: string;
-  /** The ONNX file, where not the usual one is meant: `onnx/model_fp16.onnx`, or `model_q4.onnx` for one in `onnx/`. */
-  readonly onnx?: string;
   /** Called as bytes arrive. */
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
@@ -33,8 +31,8 @@ export interface ResolvedModel {
   /** What the revision stood for; on the hub only. */
   readonly commit?: string;
   readonly source: 'local' | 'hub';
-  /** Path of the chosen ONNX file in the folder; on the hub only, since a folder's owner chooses later. */
-  readonly onnx?: string;
+  /** Path of the chosen ONNX file in the folder, as openModelFolder takes it; of models on the hub only. */
+  readonly file?: string;
   /** Something the caller should tell: that the hub was not asked, and why. */
   readonly notice?: string;
 }
@@ -111,7 +109,7 @@ async function fromHub(
       : { size: lfs.size, hash: lfs.oid, algorithm: 'sha256' as const };
     files.set(path, { path, bytes, hash, algorithm });
   }
-  const { onnx, others } = selectFiles([...files.keys()], options.onnx, `${name}@${revision}`);
+  const { onnx, others } = selectFiles([...files.keys()], options, `${name}@${revision}`);
   const get = async (file: RemoteFile): Promise<void> => {
     const pointer = join(cache.snapshot(commit), ...file.path.split('/'));
     if ((await fileSize(pointer)) === file.bytes) return;
@@ -136,7 +134,7 @@ async function fromHub(
     await get(file);
   }
   await cache.setRef(revision, commit);
-  return { folder: cache.snapshot(commit), commit, source: 'hub', onnx };
+  return { folder: cache.snapshot(commit), commit, source: 'hub', file: onnx };
 }
 
 /** Paths in the repository of the files that an ONNX file keeps its weights in. */
@@ -161,7 +159,7 @@ async function fromCache(
     throw new HubUnreachable(`${why}\n${name}@${revision} is not in the cache (${cache.blobs}). ${goOnline}`);
   if (!paths.some((path) => path.endsWith('.onnx')))
     throw new HubUnreachable(`${why}\nThe cache holds ${name}@${revision} without an ONNX file. ${goOnline}`);
-  const { onnx } = selectFiles(paths, options.onnx, `The cache's ${name}@${revision}`);
+  const { onnx } = selectFiles(paths, options, `The cache's ${name}@${revision}`);
   const missing = ['config.json', ...(await dataOf(cache.snapshot(commit), onnx))].filter(
     (path) => !paths.includes(path),
   );
@@ -173,7 +171,7 @@ async function fromCache(
     folder: cache.snapshot(commit),
     commit,
     source: 'hub',
-    onnx,
+    file: onnx,
     notice: `${name}@${revision} as it is in the cache, commit ${commit.slice(0, 12)}: ${why}`,
   };
 }

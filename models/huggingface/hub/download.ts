@@ -164,7 +164,7 @@ async function fetchRest(
       else done(null, chunk);
     },
   });
-  const body = Readable.fromWeb((response.body ?? new Blob([]).stream()));
+  const body = Readable.fromWeb(response.body ?? new Blob([]).stream());
   await pipeline(body, count, createWriteStream(partial, { flags: goesOn ? 'a' : 'w' }));
   if (received < file.bytes) throw new BrokenBody(`it ended after ${received} of ${file.bytes} bytes`);
 }

@@ -1,5 +1,7 @@
 /** @file Which of a repository's files a model needs. */
+import { posix } from 'node:path';
 import { UserError } from '../../../base/errors.js';
+import { places, stems, type WeightChoice, weightSuffixes } from '../folder.js';
 
 /** What is read beside the ONNX file, wherever a repository has it. */
 const companions = new Set([
@@ -13,37 +15,30 @@ const companions = new Set([
   'chat_template.json',
 ]);
 
-/** Where exporters put a model's graph, the preferred ones first. */
-export const usualOnnxPaths = [
-  'onnx/model.onnx',
-  'model.onnx',
-  'onnx/decoder_model_merged.onnx',
-  'decoder_model_merged.onnx',
-  'onnx/decoder_with_past_model.onnx',
-  'decoder_with_past_model.onnx',
-  'onnx/decoder_model.onnx',
-  'decoder_model.onnx',
-] as const;
-
 export interface Selection {
   readonly onnx: string;
   /** Configuration and tokenizer, and what lies beside the ONNX file under its name: `model.onnx_data`, … */
   readonly others: readonly string[];
 }
 
+/** The ONNX file that is meant: by its path or its name in `onnx/`, or as openModelFolder chooses for some weights. */
+export interface OnnxChoice {
+  readonly file?: string;
+  readonly weights?: WeightChoice;
+}
+
 /**
  * @param paths every file of the repository, with `/`
- * @param wanted the ONNX file's path in the repository, or its name in `onnx/`; default: see {@link usualOnnxPaths}
  * @param where the repository and revision, for messages
- * @throws UserError where there is none, or none of the usual ones among several
+ * @throws UserError where there is none, or not the one that is meant
  */
-export function selectFiles(paths: readonly string[], wanted: string | undefined, where: string): Selection {
-  const onnx = chooseOnnx(paths, wanted, where);
+export function selectFiles(paths: readonly string[], choice: OnnxChoice, where: string): Selection {
+  const onnx = chooseOnnx(paths, choice, where);
   const parts = paths.filter((path) => path.startsWith(`${onnx}_data`) || path.startsWith(`${onnx}.data`));
   return { onnx, others: [...paths.filter((path) => companions.has(path)), ...parts] };
 }
 
-function chooseOnnx(paths: readonly string[], wanted: string | undefined, where: string): string {
+function chooseOnnx(paths: readonly string[], { file, weights = 'fp32' }: OnnxChoice, where: string): string {
   const graphs = paths.filter((path) => path.endsWith('.onnx'));
   const name = where.replace(/@.*/, '');
   if (graphs.length === 0)
@@ -52,14 +47,15 @@ function chooseOnnx(paths: readonly string[], wanted: string | undefined, where:
         `(onnx-community/${name.split('/').at(-1)}), or convert it yourself and give the folder: ` +
         `optimum-cli export onnx --model ${name} FOLDER`,
     );
-  const listed = `It holds: ${graphs.join(', ')}.`;
-  if (wanted !== undefined) {
-    const found = [wanted, `onnx/${wanted}`].find((path) => graphs.includes(path));
-    if (found === undefined) throw new UserError(`${where} holds no ${wanted}. ${listed}`);
-    return found;
-  }
-  const usual = usualOnnxPaths.find((path) => graphs.includes(path));
-  if (usual !== undefined) return usual;
-  if (graphs.length === 1) return graphs[0] as string;
-  throw new UserError(`${where} holds several ONNX files, none under the usual name. ${listed} Name one.`);
+  const candidates =
+    file === undefined
+      ? stems.flatMap((stem) =>
+          places.map((place) => posix.join(place, `${stem}${weightSuffixes[weights]}.onnx`)),
+        )
+      : [file, `onnx/${file}`];
+  const found = candidates.find((path) => graphs.includes(path));
+  if (found !== undefined) return found;
+  throw new UserError(
+    `${where} holds no ${file ?? `ONNX file of ${weights} weights (${candidates[0]})`}. It holds: ${graphs.join(', ')}.`,
+  );
 }
