@@ -1,11 +1,10 @@
 /** @file The training loop of `pretrain` and `finetune`: steps in chunks, checkpoints, a record along the way. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../base/errors.js';
 import { parseDevice } from '../onnx/device.js';
 import type { TrainingProgram } from '../onnx/program.js';
 import { initialState, Trainer, type Batch, type Tensors, type TrainingState } from '../onnx/trainer.js';
-import { decodeTrainingState, encodeTrainingState } from '../onnx/training_state.js';
+import { decodeTrainingState, encodeTrainingState } from '../onnx/training-state.js';
 import type { StageContext } from './context.js';
 
 /** Seconds between checkpoints: what a kill costs at most, and what writing them may cost. */
@@ -69,7 +68,6 @@ export async function train<Recorded>(
       const { loss } = await trainer.run(batches);
       pace.note(count, (performance.now() - began) / 1000);
       losses.push(...loss);
-      failOnNaN(loss, first);
       await recordHere();
       context.progress({
         step: trainer.step,
@@ -120,16 +118,6 @@ function untilNext(recordAt: ReadonlySet<number> | undefined, step: number): num
   let nearest = Infinity;
   for (const at of recordAt ?? []) if (at > step) nearest = Math.min(nearest, at - step);
   return nearest;
-}
-
-function failOnNaN(loss: Float32Array, first: number): void {
-  const index = loss.findIndex((value) => !Number.isFinite(value));
-  if (index < 0) return;
-  // No other attempt can succeed: the same bytes come out of it.
-  throw new UserError(
-    `the loss is ${loss[index]} at step ${first + index + 1}. ` +
-      'Lower the learning rate, lengthen the warm-up, or bound the gradient (clip-norm).',
-  );
 }
 
 /** How many steps fit into a chunk. Their number changes no result. */

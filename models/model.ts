@@ -6,7 +6,7 @@ import { canonicalJson } from '../base/json.js';
 import { encodeModel } from '../onnx/encode.js';
 import { readSafetensors, writeSafetensors } from '../onnx/safetensors.js';
 import type { Tensors } from '../onnx/trainer.js';
-import { asFloats } from '../onnx/training_state.js';
+import { asFloats } from '../onnx/training-state.js';
 import { headGraph, languageModelGraph } from './forward.js';
 import type { GptConfig } from './gpt.js';
 import { type Head, modelParameters } from './heads.js';

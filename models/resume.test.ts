@@ -6,7 +6,7 @@ import { logSoftmax, mul, neg, reduceMean, reduceSum } from '../onnx/operators/i
 import type { TrainingProgram } from '../onnx/program.js';
 import { closeSessions } from '../onnx/session.js';
 import { type Batch, initialState, type Tensors, Trainer, type TrainingState } from '../onnx/trainer.js';
-import { decodeTrainingState, encodeTrainingState } from '../onnx/training_state.js';
+import { decodeTrainingState, encodeTrainingState } from '../onnx/training-state.js';
 import { type GptConfig, initialiseGpt } from './gpt.js';
 import {
   choiceBatch,

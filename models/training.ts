@@ -4,7 +4,6 @@ import {
   argMax,
   cast,
   crossEntropy,
-  div,
   equal,
   gatherUnique,
   max,
@@ -92,7 +91,7 @@ export function languageModelProgram(
       const read = positions < length ? gatherUnique(hidden, inputs('positions')) : hidden; // [N, D]
       const logits = gptLogits(parameters, gptFinalNorm(parameters, read)); // [N, V]
       const losses = mul(crossEntropy(logits, inputs('targets')), inputs('weights')); // [N]
-      return { loss: div(reduceSum(losses), max(reduceSum(inputs('weights')), 1e-20)) };
+      return { total: reduceSum(losses), count: max(reduceSum(inputs('weights')), 1e-20) };
     },
     ...optimization(training),
   });
@@ -186,7 +185,7 @@ export function choiceProgram(
         choices: head.kind === 'choices' ? inputs('choices') : undefined,
       });
       const agreement = reduceMean(cast(equal(argMax(logits), argMax(targets)), 'float32'));
-      return { loss: reshape(loss(graph, { logits, targets, progress }), []), metrics: { agreement } };
+      return { total: reshape(loss(graph, { logits, targets, progress }), []), metrics: { agreement } };
     },
     ...optimization(training),
   });

@@ -26,7 +26,7 @@ async function trajectory(optimizer: Optimizer, steps: number, clipNorm?: number
   const program = buildTrainingProgram({
     parameters: [{ name: 'w', shape: [3], decay: true }],
     inputs: [{ name: 'gradient', dtype: 'float32', shape: [3] }],
-    loss: (_graph, parameters, inputs) => ({ loss: reduceSum(mul(parameters('w'), inputs('gradient'))) }),
+    loss: (_graph, parameters, inputs) => ({ total: reduceSum(mul(parameters('w'), inputs('gradient'))) }),
     optimizer,
     schedule: { kind: 'linear', warmup: 10 },
     clipNorm,

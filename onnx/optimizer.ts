@@ -24,11 +24,15 @@ export interface AdamW {
   readonly weightDecay: number;
 }
 
-/** Plain stochastic gradient descent, as torch.optim.SGD without momentum. */
+/** Stochastic gradient descent, as torch.optim.SGD (without dampening). */
 export interface Sgd {
   readonly kind: 'sgd';
   readonly learningRate: number;
   readonly weightDecay: number;
+  /** Share of the previous change that goes on. Default 0: nothing is remembered. */
+  readonly momentum?: number;
+  /** Nesterov's form: the gradient counts once more on top of the momentum. */
+  readonly nesterov?: boolean;
 }
 
 export type Optimizer = AdamW | Sgd;
@@ -38,7 +42,7 @@ export interface Update {
   readonly parameter: Value;
   /** Before clipping. */
   readonly gradient: Value;
-  /** What the optimizer remembers about the parameter, by the names of {@link optimizerSlots}. */
+  /** What the optimizer remembers about the parameter, by the names of {@link slotsOf}. */
   readonly slots: Readonly<Record<string, Value>>;
   readonly decay: boolean;
 }
@@ -49,38 +53,52 @@ export interface Updated {
 }
 
 /** The tensors, each of the parameter's shape, that an optimizer keeps for every parameter. */
-export const optimizerSlots = {
-  adamw: ['first', 'second'],
-  sgd: [],
-} as const satisfies Record<Optimizer['kind'], readonly string[]>;
+export function slotsOf(optimizer: Optimizer): readonly string[] {
+  if (optimizer.kind === 'adamw') return ['first', 'second'];
+  return hasMomentum(optimizer) ? ['momentum'] : [];
+}
+
+function hasMomentum({ momentum = 0 }: Sgd): boolean {
+  return momentum !== 0;
+}
 
 /** The step's scalars are computed in float64, as PyTorch does, since 1 − 0.999ᵗ has no digits to lose. */
 interface StepScalars {
   /** 0-based, float64. */
   readonly step: Value;
   readonly rate: Value;
-  /** By which gradients are multiplied so that their global norm stays within bounds; float32. */
-  readonly clip: Value | undefined;
+  /** By which gradients are multiplied: so that their global norm stays within bounds, and by their scale; float32. */
+  readonly factor: Value | undefined;
 }
 
-/**
- * One optimizer step for all parameters.
- *
- * @param step 0-based number of the step, float64 scalar
- * @param clipNorm bound of the gradients' global norm, as torch.nn.utils.clip_grad_norm_; undefined: no bound
- */
+/** When and how far parameters are updated. */
+export interface UpdateSettings {
+  /** 0-based number of the step, float64 scalar. */
+  readonly step: Value;
+  readonly steps: number;
+  readonly schedule: Schedule;
+  /** Bound of the gradients' global norm, as torch.nn.utils.clip_grad_norm_; undefined: no bound. */
+  readonly clipNorm?: number;
+  /** What the gradients that are given have to be multiplied by first, float32 scalar; undefined: nothing. */
+  readonly gradientScale?: Value;
+}
+
+/** One optimizer step for all parameters; the gradients' norm is that before clipping. */
 export function optimize(
   optimizer: Optimizer,
   updates: readonly Update[],
-  { step, steps, schedule, clipNorm }: { step: Value; steps: number; schedule: Schedule; clipNorm?: number },
+  { step, steps, schedule, clipNorm, gradientScale }: UpdateSettings,
 ): { updated: Updated[]; gradientNorm: Value; rate: Value } {
   const groups = grouped(updates);
   const squares = groups.map(({ joined }) => reduceSumSquare(joined.gradient));
-  const gradientNorm = sqrt(squares.reduce((sum, square) => add(sum, square)));
+  const givenNorm = sqrt(squares.reduce((sum, square) => add(sum, square)));
+  const gradientNorm = gradientScale === undefined ? givenNorm : mul(givenNorm, gradientScale);
   const bound = clipNorm === undefined ? undefined : step.graph.scalar(clipNorm);
   const clip = bound === undefined ? undefined : min(div(bound, add(gradientNorm, 1e-6)), 1);
+  const factor =
+    clip === undefined || gradientScale === undefined ? (clip ?? gradientScale) : mul(clip, gradientScale);
   const rate = mul(scheduleFactor(step, schedule, steps), optimizer.learningRate);
-  const scalars = { step, rate, clip };
+  const scalars = { step, rate, factor };
   const rule = optimizer.kind === 'adamw' ? adamW(optimizer, scalars) : sgd(optimizer, scalars);
   const results = new Map(groups.flatMap(({ members, joined }) => apart(members, rule(joined))));
   return { updated: updates.map((update) => results.get(update) as Updated), gradientNorm, rate };
@@ -141,7 +159,7 @@ function apart(members: readonly Update[], { parameter, slots }: Updated): [Upda
  * Everything that does not depend on the element is folded into five scalars, so that each element is read
  * and written as few times as ONNX's operators allow.
  */
-function adamW({ betas: [beta1, beta2], eps, weightDecay }: AdamW, { step, rate, clip }: StepScalars) {
+function adamW({ betas: [beta1, beta2], eps, weightDecay }: AdamW, { step, rate, factor }: StepScalars) {
   const t = add(step, 1);
   const f32 = (x: Value) => cast(x, 'float32');
   const beta = (value: number) => step.graph.scalar(value, step.dtype);
@@ -149,8 +167,8 @@ function adamW({ betas: [beta1, beta2], eps, weightDecay }: AdamW, { step, rate,
   const stepSize = f32(div(mul(rate, rootCorrection2), sub(1, pow(beta(beta1), t))));
   const epsilon = f32(mul(rootCorrection2, eps));
   const shrink = f32(sub(1, mul(rate, weightDecay)));
-  const weight1 = clip === undefined ? step.graph.scalar(1 - beta1) : mul(clip, 1 - beta1);
-  const weight2 = clip === undefined ? step.graph.scalar(1 - beta2) : mul(mul(clip, clip), 1 - beta2);
+  const weight1 = factor === undefined ? step.graph.scalar(1 - beta1) : mul(factor, 1 - beta1);
+  const weight2 = factor === undefined ? step.graph.scalar(1 - beta2) : mul(mul(factor, factor), 1 - beta2);
   return ({ parameter, gradient, slots, decay }: Update): Updated => {
     const first = add(mul(slots['first'] as Value, beta1), mul(gradient, weight1));
     const second = add(mul(slots['second'] as Value, beta2), mul(mul(gradient, gradient), weight2));
@@ -160,11 +178,17 @@ function adamW({ betas: [beta1, beta2], eps, weightDecay }: AdamW, { step, rate,
   };
 }
 
-function sgd({ weightDecay }: Sgd, { rate, clip }: StepScalars) {
+/** With momentum, b ← μ·b + g, which from zeros is PyTorch's first step, too, and θ ← θ − lr·b (Nesterov: g + μ·b). */
+function sgd(optimizer: Sgd, { rate, factor }: StepScalars) {
+  const { weightDecay, momentum = 0, nesterov = false } = optimizer;
   const rate32 = cast(rate, 'float32');
-  return ({ parameter, gradient, decay }: Update): Updated => {
-    const clipped = clip === undefined ? gradient : mul(gradient, clip);
+  return ({ parameter, gradient, slots, decay }: Update): Updated => {
+    const clipped = factor === undefined ? gradient : mul(gradient, factor);
     const decayed = decay && weightDecay !== 0 ? add(clipped, mul(parameter, weightDecay)) : clipped;
-    return { parameter: sub(parameter, mul(decayed, rate32)), slots: {} };
+    const moved = (change: Value) => sub(parameter, mul(change, rate32));
+    if (!hasMomentum(optimizer)) return { parameter: moved(decayed), slots: {} };
+    const buffer = add(mul(slots['momentum'] as Value, momentum), decayed);
+    const change = nesterov ? add(decayed, mul(buffer, momentum)) : buffer;
+    return { parameter: moved(change), slots: { momentum: buffer } };
   };
 }

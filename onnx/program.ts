@@ -1,103 +1,134 @@
-/** @file A training program: forward, backward and optimizer of one architecture as one ONNX model. */
+/** @file A training program: forward, backward and optimizer of one architecture at one size as an ONNX model. */
+import { dirname } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { sha256 } from '../base/json.js';
-import { differentiate } from './differentiate.js';
+import {
+  fedOf,
+  type InputSpec,
+  type ParameterSpec,
+  stateNames,
+  type TrainingDefinition,
+} from './definition.js';
 import { encodeGraph, encodeModel, encodeScan, valueInfo } from './encode.js';
-import { Graph, type Value, type ValueType } from './graph.js';
-import { GraphProtoSchema } from './onnx_pb.js';
-import { add, cast, div } from './operators/index.js';
-import { optimize, type Optimizer, optimizerSlots } from './optimizer.js';
-import type { Schedule } from './schedule.js';
-import type { StoredParameter } from './stored.js';
-import type { DataType } from './tensor.js';
+import type { Value } from './graph.js';
+import { peakBytes } from './memory.js';
+import { type GraphProto, GraphProtoSchema, TensorProto_DataLocation } from './onnx_pb.js';
+import { slotsOf } from './optimizer.js';
+import { prune } from './prune.js';
+import { accumulationGraph, applicationGraph, type StepGraph, stepGraph } from './step-graph.js';
 
-/** A tensor that is trained, or that training only reads. */
-export interface ParameterSpec {
-  readonly name: string;
-  readonly shape: readonly number[];
-  /** Default true. */
-  readonly trainable?: boolean;
-  /** Whether weight decay applies to it. Default: to matrices, not to vectors. */
-  readonly decay?: boolean;
-  /** Where its elements are, if they are in an ONNX file. */
-  readonly stored?: StoredParameter;
-}
-
-/** What every step is fed. */
-export interface InputSpec {
-  readonly name: string;
-  readonly dtype: DataType;
-  readonly shape: readonly number[];
-}
-
-/** Where in training the step stands. */
-export interface Clock {
-  /** 0-based number of the step, float32 scalar. */
-  readonly step: Value;
-  readonly steps: number;
-  /** step / steps, in [0, 1); float32 scalar. */
-  readonly progress: Value;
-}
-
-/** Finds a parameter or an input by name; throws for names that do not exist. */
-export type Lookup = (name: string) => Value;
-
-export interface TrainingDefinition {
-  readonly parameters: readonly ParameterSpec[];
-  readonly inputs: readonly InputSpec[];
-  /** The scalar to make small, and scalars to report beside it. */
-  loss(graph: Graph, parameters: Lookup, inputs: Lookup, clock: Clock): Loss;
-  readonly optimizer: Optimizer;
-  readonly schedule: Schedule;
-  /** Bound of the gradients' global norm; undefined: none. */
-  readonly clipNorm?: number;
-  /** Of the whole training, whatever part of it a process runs. */
-  readonly steps: number;
-}
-
-export interface Loss {
-  readonly loss: Value;
-  readonly metrics?: Readonly<Record<string, Value>>;
-}
+export type { Clock, InputSpec, Lookup, Loss, ParameterSpec, TrainingDefinition } from './definition.js';
 
 /**
- * K steps are one `Scan` over K batches, K being the length of what is fed. On a CPU it gives the bits of K
- * single runs, and the state crosses into JavaScript once instead of K times.
+ * What one run of a program does.
  *
- * Names in the model: `parameter:NAME`, `SLOT:NAME`, `step` and `batch:NAME` go in, `next:…` comes out;
- * frozen parameters go in under their own names.
+ * - `scan`: K steps as one `Scan` over K batches, K being the length of what is fed. On a CPU it gives the bits of K
+ *   single runs, and the state crosses into JavaScript once instead of K times.
+ * - `step`: one step, without a Scan, which not every device has.
+ * - `accumulate`: a part of a step's batch, whose gradients are added to those of the parts before it.
+ * - `apply`: the step that the accumulated gradients make. It needs no batch, and is the same for all sizes.
+ */
+export type ProgramForm = 'scan' | 'step' | 'accumulate' | 'apply';
+
+/**
+ * Names in the model: `parameter:NAME`, `SLOT:NAME`, `gradient:NAME`, `step`, `count` and `batch:NAME` go in, `next:…`
+ * and reports come out; frozen parameters go in under their own names, or stay in their files.
  */
 export interface TrainingProgram {
+  readonly form: ProgramForm;
   readonly model: Uint8Array;
-  /** sha256 of the model. */
+  /** sha256 of the model and of where its files are. */
   readonly id: string;
   readonly parameters: readonly ParameterSpec[];
   readonly inputs: readonly InputSpec[];
   /** What the optimizer remembers for each trained parameter. */
   readonly slots: readonly string[];
+  /** Scalars that a run reports. */
+  readonly reports: readonly string[];
+  /** Those among them that the loss brought along. */
   readonly metrics: readonly string[];
   readonly steps: number;
+  readonly sizes: string | undefined;
+  /** The folder of the files that hold tensors which are not in the model. */
+  readonly folder: string | undefined;
+  /** Bytes in those files. */
+  readonly storedBytes: number;
+  /** About how many bytes a run needs at once, beside the state. */
+  readonly workingBytes: number;
 }
 
-/** Builds the model that takes training steps. */
-export function buildTrainingProgram(definition: TrainingDefinition): TrainingProgram {
-  const { parameters, inputs, steps } = definition;
-  const slots: readonly string[] = optimizerSlots[definition.optimizer.kind];
-  const body = buildStep(definition, slots);
-  const frozen = parameters.filter(({ trainable = true }) => !trainable);
-  const state = stateNames(parameters, slots);
-  const graph = create(GraphProtoSchema, {
+/** Builds the model that takes training steps, or a part of one. */
+export function buildTrainingProgram(
+  definition: TrainingDefinition,
+  form: ProgramForm = 'scan',
+): TrainingProgram {
+  if (!definition.parameters.some(({ trainable = true }) => trainable)) {
+    throw new RangeError('a training needs at least one parameter that is trained');
+  }
+  const part = partOf(definition, form);
+  const outputs = { ...part.next, ...part.reports };
+  const encoded = encodeGraph('training', part.inputs, outputs);
+  const graph = form === 'scan' ? scanOver(encoded, definition, part) : encoded;
+  const model = encodeModel(graph);
+  const live = prune((Object.values(outputs)[0] as Value).graph, Object.values(outputs));
+  const files = live.stored.flatMap(({ stored }) =>
+    stored?.location === undefined ? [] : [stored.location],
+  );
+  const folder = commonFolder(files.map(({ file }) => file));
+  return {
+    form,
+    model,
+    id: sha256(model) + (folder ?? ''),
+    parameters: definition.parameters,
+    inputs: form === 'apply' ? [] : definition.inputs,
+    slots: slotsOf(definition.optimizer),
+    reports: Object.keys(part.reports).map(outerName),
+    metrics: part.metrics,
+    steps: definition.steps,
+    sizes: definition.sizes,
+    folder,
+    storedBytes: files.reduce((sum, { length }) => sum + length, 0),
+    workingBytes: peakBytes(live),
+  };
+}
+
+function partOf(definition: TrainingDefinition, form: ProgramForm): StepGraph {
+  switch (form) {
+    case 'scan':
+      return stepGraph(definition, innerName);
+    case 'step':
+      return stepGraph(definition);
+    case 'accumulate':
+      return accumulationGraph(definition);
+    case 'apply':
+      return applicationGraph(definition);
+  }
+}
+
+// Names within a Scan's body and around it must differ.
+const innerName = (name: string) => `${name}′`;
+const outerName = (name: string) => (name.endsWith('′') ? name.slice(0, -1) : name);
+
+function scanOver(body: GraphProto, definition: TrainingDefinition, part: StepGraph): GraphProto {
+  const { parameters, inputs } = definition;
+  const state = stateNames(parameters, slotsOf(definition.optimizer));
+  // What is in other files is declared once, around the body.
+  const isExternal = ({ dataLocation }: GraphProto['initializer'][number]) =>
+    dataLocation === TensorProto_DataLocation.EXTERNAL;
+  const external = body.initializer.filter(isExternal);
+  body.initializer = body.initializer.filter((tensor) => !isExternal(tensor));
+  return create(GraphProtoSchema, {
     name: 'training',
     node: [
       encodeScan(
-        encodeGraph('step', body.inputs, body.outputs),
+        body,
         inputs.length,
         [...state.map(({ name }) => name), ...inputs.map(({ name }) => `batch:${name}`)],
-        Object.keys(body.outputs).map(publicName),
+        body.output.map(({ name }) => outerName(name)),
       ),
     ],
     input: [
-      ...frozen.map(({ name, shape }) => valueInfo(name, { dtype: 'float32', shape })),
+      ...fedOf(parameters).map(({ name, shape }) => valueInfo(name, { dtype: 'float32', shape })),
       ...state.map(({ name, type }) => valueInfo(name, type)),
       ...inputs.map(({ name, dtype, shape }) =>
         valueInfo(`batch:${name}`, { dtype, shape: ['run', ...shape] }),
@@ -105,105 +136,19 @@ export function buildTrainingProgram(definition: TrainingDefinition): TrainingPr
     ],
     output: [
       ...state.map(({ name, type }) => valueInfo(`next:${name}`, type)),
-      ...body.reports.map((name) => valueInfo(name, { dtype: 'float32', shape: ['run'] })),
+      ...Object.keys(part.reports).map((name) =>
+        valueInfo(outerName(name), { dtype: 'float32', shape: ['run'] }),
+      ),
     ],
+    initializer: external,
   });
-  const model = encodeModel(graph);
-  const metrics = body.reports.slice(2);
-  return { model, id: sha256(model), parameters, inputs, slots, metrics, steps };
 }
 
-/** The state's names and types, in the order in which the model takes them: step, parameters, slot by slot. */
-export function stateNames(
-  parameters: readonly ParameterSpec[],
-  slots: readonly string[],
-): { name: string; type: ValueType & { shape: readonly number[] } }[] {
-  const trained = parameters.filter(({ trainable = true }) => trainable);
-  return [
-    { name: 'step', type: { dtype: 'int64', shape: [] } },
-    ...['parameter', ...slots].flatMap((kind) =>
-      trained.map(({ name, shape }) => ({
-        name: `${kind}:${name}`,
-        type: { dtype: 'float32' as const, shape },
-      })),
-    ),
-  ];
-}
-
-// Names within the body and around it must differ.
-const inner = (name: string) => `${name}′`;
-const publicName = (name: string) => (name.endsWith('′') ? name.slice(0, -1) : name);
-
-/** One step: state and batch in, new state and reports out. */
-function buildStep(definition: TrainingDefinition, slots: readonly string[]) {
-  const { parameters, inputs, optimizer, schedule, clipNorm, steps } = definition;
-  const graph = new Graph();
-  const state = new Map(
-    stateNames(parameters, slots).map(({ name, type }) => [
-      name,
-      graph.input(inner(name), type.dtype, type.shape),
-    ]),
-  );
-  const batch = new Map(
-    inputs.map(({ name, dtype, shape }) => [name, graph.input(inner(`batch:${name}`), dtype, shape)]),
-  );
-  const declared = [...graph.inputs];
-  const stateOf = lookupIn(state, 'state');
-  const weights = new Map(
-    parameters.map(({ name, shape, trainable = true }) => [
-      name,
-      // A frozen parameter is not part of the body: it is found around it, by its name.
-      trainable ? stateOf(`parameter:${name}`) : graph.input(name, 'float32', shape),
-    ]),
-  );
-
-  const step = cast(stateOf('step'), 'float64');
-  const clock = { step: cast(step, 'float32'), steps, progress: cast(div(step, steps), 'float32') };
-  const { loss, metrics = {} } = definition.loss(
-    graph,
-    lookupIn(weights, 'parameter'),
-    lookupIn(batch, 'input of the batch'),
-    clock,
-  );
-  const trained = parameters.filter(({ trainable = true }) => trainable);
-  const gradients = differentiate(
-    loss,
-    trained.map(({ name }) => weights.get(name) as Value),
-  );
-  const updates = trained.map(({ name, shape, decay = shape.length > 1 }, i) => ({
-    parameter: weights.get(name) as Value,
-    gradient: gradients[i] as Value,
-    slots: Object.fromEntries(slots.map((slot) => [slot, stateOf(`${slot}:${name}`)])),
-    decay,
-  }));
-  const { updated, gradientNorm } = graph.within('optimizer', () =>
-    optimize(optimizer, updates, { step, steps, schedule, clipNorm }),
-  );
-
-  const next: Record<string, Value> = { [inner('next:step')]: add(stateOf('step'), 1) };
-  trained.forEach(
-    ({ name }, i) => (next[inner(`next:parameter:${name}`)] = (updated[i] as (typeof updated)[0]).parameter),
-  );
-  for (const slot of slots) {
-    trained.forEach(({ name }, i) => {
-      next[inner(`next:${slot}:${name}`)] = (updated[i] as (typeof updated)[0]).slots[slot] as Value;
-    });
+/** ONNX Runtime is told one folder to find files in. */
+function commonFolder(files: readonly string[]): string | undefined {
+  const folders = [...new Set(files.map((file) => dirname(file)))];
+  if (folders.length > 1) {
+    throw new Error(`the files of a model have to be in one folder, and are in ${folders.join(', ')}`);
   }
-  const reports: Record<string, Value> = { loss, gradientNorm, ...metrics };
-  const reported = Object.entries(reports).map(
-    ([name, value]) => [inner(name), cast(value, 'float32')] as const,
-  );
-  return {
-    inputs: declared,
-    outputs: { ...next, ...Object.fromEntries(reported) },
-    reports: Object.keys(reports),
-  };
-}
-
-function lookupIn(values: ReadonlyMap<string, Value>, kind: string): Lookup {
-  return (name) => {
-    const value = values.get(name);
-    if (value !== undefined) return value;
-    throw new Error(`there is no ${kind} named "${name}"; there are ${[...values.keys()].join(', ')}`);
-  };
+  return folders[0];
 }

@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { readSafetensors, SafetensorsError, writeSafetensors } from './safetensors.js';
 import type { HostTensor } from './tensor.js';
 import type { TrainingState } from './trainer.js';
-import { decodeTrainingState, encodeTrainingState } from './training_state.js';
+import { decodeTrainingState, encodeTrainingState } from './training-state.js';
 
 const tensors: Record<string, HostTensor> = {
   weights: { shape: [2, 3], data: Float32Array.of(1.5, -2, 0, 3e-30, NaN, Infinity) },

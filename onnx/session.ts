@@ -5,12 +5,25 @@ import { sha256, canonicalJson } from '../base/json.js';
 import { type Device, sessionOptions } from './device.js';
 import { type DataType, dtypeOf, type HostTensor, typeOfTensor } from './tensor.js';
 
-/** How many sessions that nobody uses stay open. */
-const warmSessions = 8;
+/** How many sessions that nobody uses stay open, and how much memory they may keep: their arenas do not shrink. */
+const warm = { sessions: 8, bytes: 2 ** 30 };
+/** Weights in files beyond this are used as they lie there, not packed for the processor, which would copy them. */
+const packedBytes = 64 * 2 ** 20;
+
+/** What is known about a model beside its bytes. */
+export interface SessionHints {
+  /** The folder of the files that hold tensors which are not in the model. */
+  readonly folder?: string | undefined;
+  /** Bytes in those files. Default 0. */
+  readonly storedBytes?: number;
+  /** About how many bytes a run needs at once. Default 0: few. */
+  readonly workingBytes?: number;
+}
 
 interface Entry {
   readonly key: string;
   readonly session: Promise<InferenceSession>;
+  readonly bytes: number;
   users: number;
 }
 
@@ -27,10 +40,19 @@ export interface SessionLease {
  * The session of a model on a device: a warm one if there is one, since creating one takes up to a second
  * and two hundred fine-tunings of one architecture want the same.
  */
-export async function openSession(model: Uint8Array, device: Device): Promise<SessionLease> {
-  const options = sessionOptions(device);
+export async function openSession(
+  model: Uint8Array,
+  device: Device,
+  hints: SessionHints = {},
+): Promise<SessionLease> {
+  const options = { ...sessionOptions(device), ...optionsFor(hints) };
   const key = `${sha256(model)} ${canonicalJson(options)}`;
-  const entry = entries.get(key) ?? { key, session: ort.InferenceSession.create(model, options), users: 0 };
+  const entry = entries.get(key) ?? {
+    key,
+    session: ort.InferenceSession.create(model, options),
+    bytes: model.byteLength + (hints.workingBytes ?? 0),
+    users: 0,
+  };
   entry.users++;
   touch(entry);
   try {
@@ -41,9 +63,21 @@ export async function openSession(model: Uint8Array, device: Device): Promise<Se
   }
 }
 
+function optionsFor({ folder, storedBytes = 0 }: SessionHints): InferenceSession.SessionOptions {
+  if (folder === undefined) return {};
+  return {
+    extra: {
+      session: {
+        model_external_initializers_file_folder_path: folder,
+        ...(storedBytes > packedBytes ? { disable_prepacking: '1' } : {}),
+      },
+    },
+  };
+}
+
 /** Closes every session that nobody uses. */
 export async function closeSessions(): Promise<void> {
-  await closeIdle(0);
+  await closeIdle({ sessions: 0, bytes: 0 });
 }
 
 /** How many sessions are open, in use or warm. */
@@ -59,12 +93,16 @@ function touch(entry: Entry): void {
 async function giveBack(entry: Entry): Promise<void> {
   entry.users--;
   touch(entry);
-  await closeIdle(warmSessions);
+  await closeIdle(warm);
 }
 
-async function closeIdle(keep: number): Promise<void> {
+/** Closes sessions that nobody uses, those first that were not used for longest, until no more are open than may be. */
+async function closeIdle(most: { sessions: number; bytes: number }): Promise<void> {
   const idle = [...entries.values()].filter((entry) => entry.users === 0);
-  for (const entry of idle.slice(0, Math.max(0, idle.length - keep))) {
+  let bytes = idle.reduce((sum, entry) => sum + entry.bytes, 0);
+  for (const [index, entry] of idle.entries()) {
+    if (idle.length - index <= most.sessions && bytes <= most.bytes) return;
+    bytes -= entry.bytes;
     entries.delete(entry.key);
     await (await entry.session).release();
   }

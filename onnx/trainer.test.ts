@@ -6,7 +6,7 @@ import { add, gemm, mul, reduceMean, relu, sub } from './operators/index.js';
 import { buildTrainingProgram, type TrainingProgram } from './program.js';
 import { closeSessions, openSessionCount } from './session.js';
 import { type Batch, initialState, type Tensors, Trainer, type TrainingState } from './trainer.js';
-import { decodeTrainingState, encodeTrainingState } from './training_state.js';
+import { decodeTrainingState, encodeTrainingState } from './training-state.js';
 
 const [rows, features, hidden, steps] = [64, 24, 48, 30];
 
@@ -26,7 +26,7 @@ function program(frozenFirst = false): TrainingProgram {
       const h = relu(gemm(inputs('x'), parameters('w1'), parameters('b1'), { transB: true }));
       const error = sub(gemm(h, parameters('w2'), undefined, { transB: true }), inputs('y'));
       const loss = reduceMean(mul(error, error));
-      return { loss, metrics: { doubled: add(loss, loss) } };
+      return { total: loss, metrics: { doubled: add(loss, loss) } };
     },
     optimizer: { kind: 'adamw', learningRate: 0.01, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01 },
     schedule: { kind: 'cosine', warmup: 5 },
