@@ -1,5 +1,6 @@
 /** @file Values of a file's cells: lists of numbers, texts, conversations. CSV cells hold lists as JSON. */
 import { messageOf } from '../../base/errors.js';
+import type { ChatMessage } from '../huggingface/chat-template.js';
 import { ignoredLabel } from './example.js';
 
 /** A cell that does not hold what its column should; the reader adds file and row. */
@@ -73,21 +74,16 @@ export function classOf(
   );
 }
 
-export interface Message {
-  readonly role: string;
-  readonly content: unknown;
-}
-
 /** A conversation: a list of { role, content, … }. */
-export function messages(column: string, value: unknown): Message[] {
+export function messages(column: string, value: unknown): ChatMessage[] {
   const items = list(column, value);
   if (items.length === 0) throw new CellError(`${column} is empty`);
   return items.map((item, i) => {
-    const role = typeof item === 'object' && item !== null ? (item as Partial<Message>).role : undefined;
+    const role = typeof item === 'object' && item !== null ? (item as Partial<ChatMessage>).role : undefined;
     if (typeof role !== 'string') {
       throw new CellError(`${column}[${i}] is ${shown(item)}; expected {"role": …, "content": …}`);
     }
-    return item as Message;
+    return item as ChatMessage;
   });
 }
 

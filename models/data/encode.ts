@@ -1,5 +1,6 @@
 /** @file Texts, answers to prompts, and conversations as tokens, with the labels of what a language model is taught. */
-import { CellError, type Message } from './cells.js';
+import type { ChatMessage } from '../huggingface/chat-template.js';
+import { CellError } from './cells.js';
 import { ignoredLabel } from './example.js';
 
 /** What of a tokenizer encoding needs. */
@@ -7,7 +8,7 @@ export interface RowTokenizer {
   encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
   /** Two texts as one sequence, and which of them each token belongs to (`token_type_ids`). */
   encodePair(text: string, pair: string): { ids: number[]; segments: number[] };
-  chat(messages: readonly Message[], options?: { addGenerationPrompt?: boolean }): string;
+  chat(messages: readonly ChatMessage[], options?: { addGenerationPrompt?: boolean }): string;
   /** What ends a text. */
   readonly eosId?: number;
   /** Number of ids, added tokens included. */
@@ -54,7 +55,7 @@ export function encodeCompletion(
  */
 export function encodeConversation(
   tokenizer: RowTokenizer,
-  messages: readonly Message[],
+  messages: readonly ChatMessage[],
   lossOn: LossOn,
   from = 0,
 ): Encoded {
