@@ -27,6 +27,8 @@ export interface Weight {
   readonly value: Value;
   /** The value is the transpose of the parameter's shape: how most exporters store linear layers, [in, out]. */
   readonly transposed: boolean;
+  /** The value holds the elements as the file does: what the exporter added (`stored.offset`) is still in them. */
+  readonly asStored?: boolean;
 }
 export type Weights = (name: string) => Weight;
 

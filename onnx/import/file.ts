@@ -1,0 +1,254 @@
+/** @file Opening an ONNX file: its graph is parsed, its weights are only located, in it or in files beside it. */
+import { open, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
+import { codeOf, messageOf, UserError } from '../../base/errors.js';
+import {
+  type FunctionProto,
+  type GraphProto,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  type TensorProto,
+  TensorProto_DataLocation as DataLocation,
+  TensorProto_DataType as DataTypes,
+  TensorProtoSchema,
+} from '../onnx_pb.js';
+import type { StoredTensor } from '../stored.js';
+import { bytesFor, storedTypeOf, tensorOver } from './elements.js';
+import { tensorBytes } from './tensor-proto.js';
+import { WireError, type WireField, WireFile } from './wire.js';
+
+/** An ONNX file somebody exported. */
+export interface OnnxFile {
+  readonly path: string;
+  /** Its graph, without the initializers. */
+  readonly graph: GraphProto;
+  /** Version of each domain's operators, '' being ONNX's own. */
+  readonly opsets: ReadonlyMap<string, number>;
+  readonly irVersion: bigint;
+  /** Who wrote it: `pytorch 2.15.0`. */
+  readonly producer: string;
+  readonly functions: readonly FunctionProto[];
+  /** The initializers, by name, in the file's order. */
+  readonly weights: ReadonlyMap<string, StoredTensor>;
+}
+
+// Numbers of fields in onnx.proto.
+const modelGraph = 7;
+const graphInitializer = 5;
+const graphSparseInitializer = 15;
+const tensorRawData = 9;
+
+/**
+ * Opens an ONNX file. Of weights only names, types, shapes and places are read, so a file of any size opens in a
+ * moment and in little memory.
+ *
+ * @throws UserError for a file that is missing, not ONNX, or truncated, and for external data that are missing or too short
+ */
+export async function openOnnx(path: string): Promise<OnnxFile> {
+  const handle = await open(path).catch((error: unknown) => {
+    throw new UserError(`${path} cannot be opened: ${messageOf(error)}`);
+  });
+  try {
+    const { size } = await handle.stat();
+    const file = new WireFile(handle, size);
+    return await readModel(path, file).catch(async (error: unknown) => {
+      if (error instanceof WireError) throw await notOnnx(path, file, error);
+      throw error;
+    });
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readModel(path: string, file: WireFile): Promise<OnnxFile> {
+  const modelParts: WireField[] = [];
+  const graphParts: WireField[] = [];
+  const tensors: LocatedTensor[] = [];
+  for await (const field of file.fields(0, file.size)) {
+    if (field.number !== modelGraph || !field.isCounted) {
+      modelParts.push(field);
+      continue;
+    }
+    for await (const part of file.fields(field.valueStart, field.end)) {
+      if (part.number === graphInitializer) tensors.push(await readTensor(file, part));
+      else graphParts.push(part);
+    }
+  }
+  if (graphParts.length === 0) throw new WireError('it holds no graph', file.size === 0);
+  if (graphParts.some(({ number }) => number === graphSparseInitializer)) {
+    throw new UserError(`${path} has sparse initializers: export it again with dense weights`);
+  }
+  const model = decode(ModelProtoSchema, await gather(file, modelParts));
+  const graph = decode(GraphProtoSchema, await gather(file, graphParts));
+  if (model.opsetImport.length === 0) throw new WireError('it names no operator set', false);
+  return {
+    path,
+    graph,
+    opsets: new Map(
+      model.opsetImport.map(({ domain, version }) => [plainDomain(domain), Number(version)] as const),
+    ),
+    irVersion: model.irVersion,
+    producer: `${model.producerName} ${model.producerVersion}`.trim(),
+    functions: model.functions,
+    weights: await locate(path, file.size, tensors),
+  };
+}
+
+/** `ai.onnx` is another name of ONNX's own domain. */
+export function plainDomain(domain: string): string {
+  return domain === 'ai.onnx' ? '' : domain;
+}
+
+function decode<S extends Parameters<typeof fromBinary>[0]>(schema: S, bytes: Uint8Array) {
+  try {
+    return fromBinary(schema, bytes);
+  } catch (error) {
+    throw new WireError(messageOf(error), false);
+  }
+}
+
+async function gather(file: WireFile, fields: readonly WireField[]): Promise<Uint8Array> {
+  const bytes = new Uint8Array(fields.reduce((sum, { start, end }) => sum + end - start, 0));
+  let at = 0;
+  for (const { start, end } of fields) {
+    bytes.set(await file.bytes(start, end), at);
+    at += end - start;
+  }
+  return bytes;
+}
+
+/** A tensor without its raw data, and where those stand. */
+interface LocatedTensor {
+  readonly proto: TensorProto;
+  readonly raw?: WireField;
+}
+
+async function readTensor(file: WireFile, field: WireField): Promise<LocatedTensor> {
+  const parts: WireField[] = [];
+  let raw: WireField | undefined;
+  for await (const part of file.fields(field.valueStart, field.end)) {
+    if (part.number === tensorRawData) raw = part;
+    else parts.push(part);
+  }
+  const proto = decode(TensorProtoSchema, await gather(file, parts));
+  return raw === undefined ? { proto } : { proto, raw };
+}
+
+async function locate(
+  path: string,
+  fileSize: number,
+  tensors: readonly LocatedTensor[],
+): Promise<Map<string, StoredTensor>> {
+  const sizes = new Map([[path, fileSize]]);
+  const weights = new Map<string, StoredTensor>();
+  for (const tensor of tensors) weights.set(tensor.proto.name, await storedTensor(path, sizes, tensor));
+  return weights;
+}
+
+async function storedTensor(
+  path: string,
+  sizes: Map<string, number>,
+  { proto, raw }: LocatedTensor,
+): Promise<StoredTensor> {
+  const shape = proto.dims.map(Number);
+  const dtype = storedTypeOf(proto.dataType);
+  if (dtype === undefined) {
+    const given = DataTypes[proto.dataType] ?? proto.dataType;
+    throw new UserError(
+      `${path}: weight "${proto.name}" has elements of type ${given}, which Temper does not read: ` +
+        'export the model with float32, float16 or 4-bit (MatMulNBits) weights',
+    );
+  }
+  const expected = bytesFor(dtype, shape);
+  const describe = `${path}: weight "${proto.name}" (${dtype}[${shape.join(', ')}])`;
+  if (proto.dataLocation !== DataLocation.EXTERNAL && raw === undefined) {
+    const bytes = tensorBytes(proto);
+    if (bytes.length !== expected) {
+      throw new UserError(
+        `${describe} has ${bytes.length} bytes instead of ${expected}: export the model again`,
+      );
+    }
+    return { name: proto.name, dtype, shape, read: async () => tensorOver(dtype, shape, bytes) };
+  }
+  const location =
+    raw === undefined
+      ? await externalLocation(describe, dirname(path), sizes, proto, expected)
+      : { file: path, offset: raw.valueStart, length: raw.end - raw.valueStart };
+  if (location.length !== expected) {
+    throw new UserError(
+      `${describe} has ${location.length} bytes instead of ${expected}: export the model again`,
+    );
+  }
+  const read = async () => tensorOver(dtype, shape, await readBytes(describe, location));
+  return { name: proto.name, dtype, shape, location, read };
+}
+
+type Location = NonNullable<StoredTensor['location']>;
+
+async function externalLocation(
+  describe: string,
+  folder: string,
+  sizes: Map<string, number>,
+  proto: TensorProto,
+  expected: number,
+): Promise<Location> {
+  const entries = new Map(proto.externalData.map(({ key, value }) => [key, value]));
+  const name = normalize(entries.get('location') ?? '');
+  if (name === '.' || isAbsolute(name) || name.split(sep)[0] === '..') {
+    throw new UserError(`${describe} is said to be in the file "${name}", which is not beside the model`);
+  }
+  const file = join(folder, name);
+  const size = sizes.get(file) ?? (await sizeOfFile(describe, file, name));
+  sizes.set(file, size);
+  const offset = Number(entries.get('offset') ?? 0);
+  const length = entries.has('length') ? Number(entries.get('length')) : expected;
+  if (offset + length > size) {
+    throw new UserError(
+      `${describe} is said to be at bytes ${offset} to ${offset + length} of ${file}, which has ${size}: ` +
+        'that file is truncated or belongs to another model; download or copy it again, together with the .onnx file',
+    );
+  }
+  return { file, offset, length };
+}
+
+async function sizeOfFile(describe: string, file: string, name: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    throw new UserError(
+      `${describe} is in the external file ${file}, which is missing: put ${name} beside the .onnx file, ` +
+        'as it was exported (weights over 2 GB are always in a file of their own)',
+    );
+  }
+}
+
+async function readBytes(describe: string, { file, offset, length }: Location): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  const handle = await open(file);
+  try {
+    let done = 0;
+    while (done < length) {
+      // Node reads at most 2 GiB at a time.
+      const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, 1 << 30), offset + done);
+      if (bytesRead === 0) throw new UserError(`${describe}: ${file} ended at byte ${offset + done}`);
+      done += bytesRead;
+    }
+  } finally {
+    await handle.close();
+  }
+  return bytes;
+}
+
+async function notOnnx(path: string, file: WireFile, error: WireError): Promise<UserError> {
+  if (file.size === 0) return new UserError(`${path} is empty: download or export it again`);
+  const beginning = new TextDecoder().decode(await file.bytes(0, Math.min(40, file.size)));
+  if (beginning.startsWith('version https://git-lfs')) {
+    return new UserError(
+      `${path} is a pointer of Git LFS and not the model itself: fetch it with "git lfs pull", or give the model's hub id`,
+    );
+  }
+  const what = error.isTruncated ? 'is truncated' : 'is not an ONNX file, or damaged';
+  return new UserError(`${path} ${what} (${file.size} bytes; ${error.message}): download or export it again`);
+}
