@@ -97,12 +97,19 @@ export class SizedFile {
   ): Generator<string[], void> {
     const constants = this.#constants;
     const dynamic = (name: string) => values.has(name) || this.sizes.leaves.has(name);
+    // Constants stay out of `values`: what is in there depends on what is fed.
+    const constantValues = new Map<string, Value | undefined>();
+    const constantOf = (name: string): Value | undefined => {
+      if (!constantValues.has(name)) constantValues.set(name, this.constant(graph, name));
+      return constantValues.get(name);
+    };
     const valueOf = (name: string): Value | undefined => {
       const known = values.get(name);
       if (known !== undefined) return known;
-      const value = this.sizes.leaves.has(name) ? leaves(name) : this.constant(graph, name);
-      if (value !== undefined) values.set(name, value);
-      return value;
+      if (!this.sizes.leaves.has(name)) return constantOf(name);
+      const leaf = leaves(name);
+      values.set(name, leaf);
+      return leaf;
     };
     for (const node of nodes) {
       const outputs = node.output.filter((name) => name !== '');
