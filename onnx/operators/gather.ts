@@ -2,7 +2,8 @@
 import type { Value } from '../graph.js';
 import { type Dim, dimAt, normalizeAxis, sameShape, ShapeError, shapeText, staticShape } from '../shape.js';
 import { NoGradient, int64s, need, operator } from './define.js';
-import { add, cast, equal, less, mul, where } from './elementwise.js';
+import { add, cast, mul } from './elementwise.js';
+import { equal, less, where } from './logic.js';
 import { gemm } from './linalg.js';
 import { expand, fill, transpose } from './movement.js';
 import { reduceSum } from './reduction.js';

@@ -3,7 +3,9 @@ import { type Composite, isComposite, type Operator } from '../graph.js';
 import * as activation from './activation.js';
 import * as elementwise from './elementwise.js';
 import * as gather from './gather.js';
+import * as gelu from './gelu.js';
 import * as linalg from './linalg.js';
+import * as logic from './logic.js';
 import * as movement from './movement.js';
 import * as normalization from './normalization.js';
 import * as reduction from './reduction.js';
@@ -12,11 +14,15 @@ import * as scatter from './scatter.js';
 import * as selection from './selection.js';
 import * as slice from './slice.js';
 import * as softmax from './softmax.js';
+import * as trigonometry from './trigonometry.js';
+import * as variadic from './variadic.js';
 
 export * from './activation.js';
 export * from './elementwise.js';
 export * from './gather.js';
+export * from './gelu.js';
 export * from './linalg.js';
+export * from './logic.js';
 export * from './movement.js';
 export * from './normalization.js';
 export * from './reduction.js';
@@ -25,13 +31,18 @@ export * from './scatter.js';
 export * from './selection.js';
 export * from './slice.js';
 export * from './softmax.js';
+export * from './trigonometry.js';
+export * from './variadic.js';
+export { unbroadcast } from './pointwise.js';
 export type { Operand } from './define.js';
 
 const families = {
   activation,
   elementwise,
   gather,
+  gelu,
   linalg,
+  logic,
   movement,
   normalization,
   reduction,
@@ -40,6 +51,8 @@ const families = {
   selection,
   slice,
   softmax,
+  trigonometry,
+  variadic,
 };
 
 function isEntry(exported: unknown): exported is Operator | Composite {

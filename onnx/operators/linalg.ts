@@ -1,10 +1,12 @@
 /** @file Matrix products. */
 import type { GradientCall, Value } from '../graph.js';
-import { broadcast, type Shape, ShapeError, shapeText } from '../shape.js';
+import { broadcast, type Dim, dimAt, type Shape, ShapeError, shapeText } from '../shape.js';
 import { composite, need, operator, sameType } from './define.js';
-import { add, mul, unbroadcast } from './elementwise.js';
+import { add, mul } from './elementwise.js';
+import { unbroadcast } from './pointwise.js';
 import { reduceSum } from './reduction.js';
 import { transpose } from './movement.js';
+import { reshape } from './reshape.js';
 
 /** Shape of A·B over the last two axes, the others broadcast. */
 function productShape(a: Shape, b: Shape, transA: boolean, transB: boolean): Shape {
@@ -20,69 +22,121 @@ function productShape(a: Shape, b: Shape, transA: boolean, transB: boolean): Sha
   return [...broadcast(a.slice(0, -2), b.slice(0, -2)), rows as string | number, columns as string | number];
 }
 
+/** Vectors as matrices of one row on the left and of one column on the right. */
+function asMatrices(a: Shape, b: Shape): { a: Shape; b: Shape } {
+  return { a: a.length === 1 ? [1, ...a] : a, b: b.length === 1 ? [...b, 1] : b };
+}
+
+/** A·B over the last two axes, the others broadcast; a vector is a row on the left, a column on the right. */
 export const MatMul = operator({
   name: 'MatMul',
-  infer: ({ inputs }) => [
-    {
-      dtype: sameType(inputs, 0, 1),
-      shape: productShape(need(inputs, 0).shape, need(inputs, 1).shape, false, false),
-    },
-  ],
+  infer: ({ inputs }) => {
+    const [{ shape: a }, { shape: b }] = [need(inputs, 0), need(inputs, 1)];
+    const matrices = asMatrices(a, b);
+    const shape = productShape(matrices.a, matrices.b, false, false);
+    const kept = shape.filter(
+      (_, axis) =>
+        !(a.length === 1 && axis === shape.length - 2) && !(b.length === 1 && axis === shape.length - 1),
+    );
+    return [{ dtype: sameType(inputs, 0, 1), shape: kept }];
+  },
   gradient: ({ inputs, gradients, wanted }) => {
-    const [a, b, dy] = [need(inputs, 0), need(inputs, 1), need(gradients, 0)];
+    const matrices = asMatrices(need(inputs, 0).shape, need(inputs, 1).shape);
+    const [a, b] = [reshape(need(inputs, 0), matrices.a), reshape(need(inputs, 1), matrices.b)];
+    const dy = reshape(need(gradients, 0), productShape(a.shape, b.shape, false, false));
+    const [da, db] = b.shape.length === 2 ? rowsGradient(a, b, dy, wanted) : batchGradient(a, b, dy, wanted);
     return [
-      wanted[0] ? unbroadcast(matmul(dy, swapLast(b)), a) : undefined,
-      wanted[1] ? unbroadcast(matmul(swapLast(a), dy), b) : undefined,
+      da === undefined ? undefined : reshape(da, need(inputs, 0).shape),
+      db === undefined ? undefined : reshape(db, need(inputs, 1).shape),
     ];
   },
 });
+
+function batchGradient(a: Value, b: Value, dy: Value, wanted: readonly boolean[]) {
+  return [
+    wanted[0] ? unbroadcast(matmul(dy, swapLast(b)), a) : undefined,
+    wanted[1] ? unbroadcast(matmul(swapLast(a), dy), b) : undefined,
+  ];
+}
+
+/** One matrix on the right: its gradient as one product over all rows, not as a sum over products. */
+function rowsGradient(a: Value, b: Value, dy: Value, wanted: readonly boolean[]) {
+  const rows = (x: Value) => reshape(x, [-1, dimAt(x.shape, -1)]);
+  return [
+    wanted[0] ? reshape(gemm(rows(dy), b, undefined, { transB: true }), a.shape) : undefined,
+    wanted[1] ? gemm(rows(a), rows(dy), undefined, { transA: true }) : undefined,
+  ];
+}
 
 function swapLast(x: Value): Value {
   const axes = x.shape.map((_, axis) => axis);
   return transpose(x, [...axes.slice(0, -2), x.shape.length - 1, x.shape.length - 2]);
 }
 
-/** A·B over the last two axes (at least two each), the others broadcast. */
+/** A·B over the last two axes, the others broadcast; vectors as in numpy. */
 export function matmul(a: Value, b: Value): Value {
+  if (batchDependsOnThreads(a.shape, b.shape, false, false)) {
+    return a.graph.emitComposite(TransposedMatMul, [a, b], { transA: 0, transB: 0, alpha: 1 })[0] as Value;
+  }
   return a.graph.emitOne(MatMul, [a, b], {});
 }
 
 type Fused = { transA: number; transB: number; alpha: number };
+const fusedKinds = { transA: 'int', transB: 'int', alpha: 'float' } as const;
 
 /** α·A·B with either transposed in its last two axes, without the transpose being carried out. */
 export const FusedMatMul = operator<Fused>({
   name: 'FusedMatMul',
   domain: 'com.microsoft',
-  attributes: { transA: 'int', transB: 'int', alpha: 'float' },
+  attributes: fusedKinds,
+  defaults: { transA: 0, transB: 0, alpha: 1 },
   infer: ({ inputs, attributes: { transA, transB } }) => [
     {
       dtype: sameType(inputs, 0, 1),
       shape: productShape(need(inputs, 0).shape, need(inputs, 1).shape, transA === 1, transB === 1),
     },
   ],
-  gradient: ({ inputs, gradients, attributes, wanted }) => {
-    const [a, b, dy] = [need(inputs, 0), need(inputs, 1), need(gradients, 0)];
-    const { alpha } = attributes;
-    const [transA, transB] = [attributes.transA === 1, attributes.transB === 1];
-    const da = () =>
-      transA
-        ? fusedMatmul(b, dy, { transA: transB, transB: true, alpha })
-        : fusedMatmul(dy, b, { transB: !transB, alpha });
-    const db = () =>
-      transB
-        ? fusedMatmul(dy, a, { transA: true, transB: transA, alpha })
-        : fusedMatmul(a, dy, { transA: !transA, alpha });
-    return [wanted[0] ? unbroadcast(da(), a) : undefined, wanted[1] ? unbroadcast(db(), b) : undefined];
-  },
+  gradient: fusedGradient,
 });
+
+function fusedGradient({ inputs, gradients, attributes, wanted }: GradientCall<Fused>) {
+  const [a, b, dy] = [need(inputs, 0), need(inputs, 1), need(gradients, 0)];
+  const { alpha } = attributes;
+  const [transA, transB] = [attributes.transA === 1, attributes.transB === 1];
+  const da = () =>
+    transA
+      ? fusedMatmul(b, dy, { transA: transB, transB: true, alpha })
+      : fusedMatmul(dy, b, { transB: !transB, alpha });
+  const db = () =>
+    transB
+      ? fusedMatmul(dy, a, { transA: true, transB: transA, alpha })
+      : fusedMatmul(a, dy, { transA: !transA, alpha });
+  return [wanted[0] ? unbroadcast(da(), a) : undefined, wanted[1] ? unbroadcast(db(), b) : undefined];
+}
 
 export function fusedMatmul(
   a: Value,
   b: Value,
   { transA = false, transB = false, alpha = 1 }: { transA?: boolean; transB?: boolean; alpha?: number } = {},
 ): Value {
-  return a.graph.emitOne(FusedMatMul, [a, b], { transA: Number(transA), transB: Number(transB), alpha });
+  const attributes = { transA: Number(transA), transB: Number(transB), alpha };
+  if (batchDependsOnThreads(a.shape, b.shape, transA, transB)) {
+    return a.graph.emitComposite(TransposedMatMul, [a, b], attributes)[0] as Value;
+  }
+  return a.graph.emitOne(FusedMatMul, [a, b], attributes);
 }
+
+/** {@link FusedMatMul} computed as the transpose of its transpose, so that it is split among threads by its columns. */
+export const TransposedMatMul = composite<Fused>({
+  name: 'TransposedMatMul',
+  attributes: fusedKinds,
+  expand: ({ inputs, attributes: { transA, transB, alpha } }) => {
+    const [a, b] = [need(inputs, 0), need(inputs, 1)];
+    const turned = { transA: 1 - transB, transB: 1 - transA, alpha };
+    return [swapLast(a.graph.emitOne(FusedMatMul, [b, a], turned))];
+  },
+  gradient: fusedGradient,
+});
 
 type GemmAttributes = { transA: number; transB: number; alpha: number; beta: number };
 
@@ -90,6 +144,7 @@ type GemmAttributes = { transA: number; transB: number; alpha: number; beta: num
 export const Gemm = operator<GemmAttributes>({
   name: 'Gemm',
   attributes: { transA: 'int', transB: 'int', alpha: 'float', beta: 'float' },
+  defaults: { transA: 0, transB: 0, alpha: 1, beta: 1 },
   infer: ({ inputs, attributes: { transA, transB } }) => {
     const [a, b] = [need(inputs, 0), need(inputs, 1)];
     if (a.shape.length !== 2 || b.shape.length !== 2) {
@@ -156,6 +211,28 @@ const manyColumns = 64 * 64;
 function dependsOnThreads([m, k]: Shape, [, n]: Shape): boolean {
   if (typeof m !== 'number' || typeof n !== 'number' || typeof k !== 'number') return false;
   return m < n && n <= manyColumns && k > termsInABlock;
+}
+
+/** ONNX Runtime starts another thread for every so many multiplications (MLAS_SGEMM_THREAD_COMPLEXITY). */
+const multiplicationsPerThread = 65536;
+/** Threads that are reckoned with; see {@link manyColumns}. */
+const manyThreads = 64;
+
+/** {@link dependsOnThreads} of products over the last two axes: threads share one only where there are more threads than products. */
+function batchDependsOnThreads(a: Shape, b: Shape, transA: boolean, transB: boolean): boolean {
+  if (a.length < 2 || b.length < 2) return false;
+  const [[rows, inner], right] = [turned(a.slice(-2), transA), turned(b.slice(-2), transB)] as [Dim[], Dim[]];
+  const batch = broadcast(a.slice(0, -2), b.slice(0, -2)).reduce<number>(
+    (count, dim) => count * Number(dim),
+    1,
+  );
+  // With one matrix on the right, ONNX Runtime takes all rows on the left as those of one matrix.
+  const isOneProduct = b.slice(0, -2).every((dim) => dim === 1) && !transA;
+  const left: Shape = [isOneProduct && typeof rows === 'number' ? rows * batch : (rows as Dim), inner as Dim];
+  const products = isOneProduct ? 1 : batch;
+  if (!dependsOnThreads(left, right)) return false;
+  const multiplications = Number(left[0]) * Number(inner) * Number(right[1]) * products;
+  return Math.min(manyThreads, Math.floor(multiplications / multiplicationsPerThread) + 1) > products;
 }
 
 function turned(shape: Shape, isTransposed: boolean): Shape {

@@ -13,7 +13,7 @@ import {
 } from '../shape.js';
 import type { DataType } from '../tensor.js';
 import { constantNumbers, int64s, need, operator, sameType } from './define.js';
-import { unbroadcast } from './elementwise.js';
+import { unbroadcast } from './pointwise.js';
 import { reduceSum } from './reduction.js';
 import { reshape, runtimeShape } from './reshape.js';
 
