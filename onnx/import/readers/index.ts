@@ -1,13 +1,15 @@
 /** @file The registry of readers: how each operator of a foreign file becomes operators of the table. */
 import { UserError } from '../../../base/errors.js';
 import type { NodeCall, Reader, Readers } from '../reader.js';
+import { attention } from './attention.js';
 import { linalg } from './linalg.js';
 import { movement } from './movement.js';
 import { plain } from './plain.js';
+import { rotary } from './rotary.js';
 import { fromTable } from './table.js';
 
 /** One entry per family; a family is a file. */
-const families: readonly Readers[] = [plain, movement, linalg];
+const families: readonly Readers[] = [plain, movement, linalg, attention, rotary];
 
 const readers: ReadonlyMap<string, Reader> = new Map(families.flatMap((family) => Object.entries(family)));
 
