@@ -31,12 +31,13 @@ async function withNetwork(
   road: string,
   use: (network: ImportedNetwork) => Promise<void>,
 ): Promise<void> {
-  const { folder, onnxPath, remove } = await unpackFixture(name, road);
+  const fixture = await unpackFixture(name, road);
+  const { folder, onnxPath } = fixture;
   try {
     const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as JsonObject;
     await use(await importNetwork({ onnxPath, config }));
   } finally {
-    await remove();
+    await fixture.remove();
   }
 }
 
@@ -131,22 +132,21 @@ describe('logits and the residual stream are those of PyTorch, on padding right,
   }
 });
 
+/** onnxslim computes DeBERTa's relative embeddings through their norm, once and for all: nothing of them can be trained. */
+const folded = (name: string, road: string) => name === 'deberta' && road === 'slim';
+
 describe('parameters have the names and shapes that they have in PyTorch', () => {
   for (const { name, roads } of exported) {
-    const { parameters } = recordedNumbers(name);
-    for (const road of roads.filter((known) => known !== 'q4')) {
+    const { kind, parameters } = recordedNumbers(name);
+    for (const road of roads.filter((known) => known !== 'q4' && !folded(name, known))) {
       it(`${name} by ${road}`, () =>
         withNetwork(name, road, (network) => {
           const own = Object.fromEntries(network.parameters.map((spec) => [spec.name, spec.shape]));
-          // Our own head, over features.
-          const expected = Object.entries(parameters).filter(
-            ([key]) => numbers(name) || !key.startsWith('classifier'),
-          );
-          expect(own).toEqual(Object.fromEntries(expected));
+          // Over features the head is ours.
+          const isFiles = ([key]: [string, unknown]) => kind !== 'features' || !key.startsWith('classifier');
+          expect(own).toEqual(Object.fromEntries(Object.entries(parameters).filter(isFiles)));
           return Promise.resolve();
         }));
     }
   }
 });
-
-const numbers = (name: string) => recordedNumbers(name).kind !== 'features';
