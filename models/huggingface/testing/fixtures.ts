@@ -1,12 +1,12 @@
 /** @file The tiny exported models of models/fixtures/huggingface, unpacked for a test, and the numbers beside them. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { gunzipSync } from 'node:zlib';
+import { packageRoot } from '../../../base/folders.js';
+import { unpackFixture } from '../../testing/fixture-folder.js';
 
-const root = fileURLToPath(new URL('../../fixtures/huggingface/', import.meta.url)).replace('/dist/', '/');
+const root = join(packageRoot(), 'models/fixtures/huggingface');
 
 /** A batch as data.json has it: padded on the left, on the right or not at all. */
 export interface RecordedBatch {
@@ -125,18 +125,16 @@ export interface Unpacked {
   /** A Hugging Face folder: config.json, onnx/model.onnx, and the tokenizer's files where there are any. */
   readonly folder: string;
   readonly onnxPath: string;
-  remove(): Promise<void>;
+  readonly remove: () => Promise<void>;
 }
 
-/** Makes a model folder of a fixture; whoever asked removes it. */
-export async function unpackFixture(name: string, road: string): Promise<Unpacked> {
+/** Makes a model folder of a fixture in the system's temporary folder; whoever asked removes it. */
+export async function temporaryFixture(name: string, road: string): Promise<Unpacked> {
   const folder = await mkdtemp(join(tmpdir(), `temper-${name}-${road}-`));
-  for (const file of await readdir(join(root, name))) {
-    if (file.endsWith('.json') && file !== 'numbers.json')
-      await copyFile(join(root, name, file), join(folder, file));
-  }
-  const onnxPath = join(folder, 'onnx', 'model.onnx');
-  await mkdir(join(folder, 'onnx'));
-  await writeFile(onnxPath, gunzipSync(await readFile(join(root, name, road, 'model.onnx.gz'))));
-  return { folder, onnxPath, remove: () => rm(folder, { recursive: true, force: true }) };
+  await unpackFixture(name, road, folder);
+  return {
+    folder,
+    onnxPath: join(folder, 'onnx', 'model.onnx'),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
 }
