@@ -1,10 +1,10 @@
 /** @file The tiny exported models of models/fixtures/huggingface, unpacked for a test, and the numbers beside them. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { packageRoot } from '../../../base/folders.js';
-import { unpackFixture } from '../../testing/fixture-folder.js';
 
 const root = join(packageRoot(), 'models/fixtures/huggingface');
 
@@ -129,12 +129,14 @@ export interface Unpacked {
 }
 
 /** Makes a model folder of a fixture in the system's temporary folder; whoever asked removes it. */
-export async function temporaryFixture(name: string, road: string): Promise<Unpacked> {
+export async function unpackFixture(name: string, road: string): Promise<Unpacked> {
   const folder = await mkdtemp(join(tmpdir(), `temper-${name}-${road}-`));
-  await unpackFixture(name, road, folder);
-  return {
-    folder,
-    onnxPath: join(folder, 'onnx', 'model.onnx'),
-    remove: () => rm(folder, { recursive: true, force: true }),
-  };
+  for (const entry of await readdir(join(root, name), { withFileTypes: true })) {
+    if (!entry.isFile() || entry.name === 'numbers.json') continue;
+    await copyFile(join(root, name, entry.name), join(folder, entry.name));
+  }
+  const onnxPath = join(folder, 'onnx', 'model.onnx');
+  await mkdir(join(folder, 'onnx'));
+  await writeFile(onnxPath, gunzipSync(await readFile(join(root, name, road, 'model.onnx.gz'))));
+  return { folder, onnxPath, remove: () => rm(folder, { recursive: true, force: true }) };
 }
