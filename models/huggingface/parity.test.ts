@@ -18,7 +18,7 @@ import {
   type RecordedBatch,
   recordedNumbers,
   type RecordedForward,
-  unpackFixture,
+  temporaryFixture,
 } from './testing/fixtures.js';
 
 afterAll(closeSessions);
@@ -31,7 +31,7 @@ async function withNetwork(
   road: string,
   use: (network: ImportedNetwork) => Promise<void>,
 ): Promise<void> {
-  const fixture = await unpackFixture(name, road);
+  const fixture = await temporaryFixture(name, road);
   const { folder, onnxPath } = fixture;
   try {
     const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as JsonObject;

@@ -129,14 +129,24 @@ export interface Unpacked {
 }
 
 /** Makes a model folder of a fixture in the system's temporary folder; whoever asked removes it. */
-export async function unpackFixture(name: string, road: string): Promise<Unpacked> {
+export async function temporaryFixture(name: string, road: string): Promise<Unpacked> {
   const folder = await mkdtemp(join(tmpdir(), `temper-${name}-${road}-`));
+  await unpackFixture(name, road, folder);
+  return {
+    folder,
+    onnxPath: join(folder, 'onnx', 'model.onnx'),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Makes a model folder of a fixture in `folder`, which may exist, and returns it. */
+export async function unpackFixture(name: string, road: string, folder: string): Promise<string> {
+  await mkdir(join(folder, 'onnx'), { recursive: true });
   for (const entry of await readdir(join(root, name), { withFileTypes: true })) {
     if (!entry.isFile() || entry.name === 'numbers.json') continue;
     await copyFile(join(root, name, entry.name), join(folder, entry.name));
   }
-  const onnxPath = join(folder, 'onnx', 'model.onnx');
-  await mkdir(join(folder, 'onnx'));
-  await writeFile(onnxPath, gunzipSync(await readFile(join(root, name, road, 'model.onnx.gz'))));
-  return { folder, onnxPath, remove: () => rm(folder, { recursive: true, force: true }) };
+  const packed = await readFile(join(root, name, road, 'model.onnx.gz'));
+  await writeFile(join(folder, 'onnx', 'model.onnx'), gunzipSync(packed));
+  return folder;
 }
