@@ -111,7 +111,7 @@ export const Swish = composite<Alpha>({
 const callParametric =
   <A extends Attributes>(op: Operator<A>) =>
   (x: Value, attributes: Partial<A> = {}): Value =>
-    x.graph.emitOne(op as Operator, [x], { ...op.defaults, ...attributes });
+    x.graph.emitOne(op, [x], { ...op.defaults, ...attributes });
 
 export const relu = callUnary(Relu);
 export const leakyRelu = callParametric(LeakyRelu);

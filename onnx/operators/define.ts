@@ -1,5 +1,14 @@
 /** @file How an entry of the operator table is written, and the small things that many entries share. */
-import type { Attributes, Composite, ForwardOnly, Graph, GradientCall, Operator, Value } from '../graph.js';
+import type {
+  Attributes,
+  Call,
+  Composite,
+  ForwardOnly,
+  Graph,
+  GradientCall,
+  Operator,
+  Value,
+} from '../graph.js';
 import type { DataType } from '../tensor.js';
 import { ShapeError } from '../shape.js';
 
@@ -40,6 +49,20 @@ export function composite<A extends Attributes = Record<string, never>>(definiti
 }): Composite<A> {
   const { name, attributes = {}, defaults = {}, expand, gradient } = definition;
   return { name, attributes, defaults, expand, gradient: { of: gradient } };
+}
+
+/**
+ * An operator of ONNX that is put in a graph as others of the table, and so has their gradients: those that ONNX
+ * Runtime computes wrongly or in another way on every number of threads, and those that stand for many nodes.
+ */
+export interface Rewrite {
+  /** ONNX's name of it; its domain is ONNX's own. */
+  readonly name: string;
+  readonly attributes: Operator['attributes'];
+  readonly defaults: Readonly<Attributes>;
+  /** The entries of the table that it becomes. */
+  readonly parts: readonly string[];
+  build(call: Call<Attributes>): Value[];
 }
 
 /** The gradient of an operator that has none worth the name; `wayOut` says what to do instead. */

@@ -67,7 +67,8 @@ export const Gather = operator<GatherAttributes>({
     const axis = normalizeAxis(attributes.axis, x.shape.length);
     const size = dimAt(x.shape, axis);
     if (typeof size === 'string') throw new NoGradient(`give axis ${axis} of ${x.name} a fixed size`);
-    const front = attributes.nonNegative === 1 ? indices : fromFront(indices, size);
+    const isPromised = attributes.nonNegative === 1 && indices.data === undefined;
+    const front = isPromised ? indices : fromFront(indices, size);
     const sums = addAlong(dy, front, axis, size);
     return [reshape(sums, x.shape), undefined];
   },
@@ -115,7 +116,7 @@ function addRows(rows: Value, indices: Value, count: number): Value {
   return scatterElements(zeros, expand(unsqueeze(cast(indices, 'int64'), 1), rows.shape), rows, 0, 'add');
 }
 
-/** x[indices] along an axis. Indices are counted from 0: negative ones have a value, but a wrong gradient. */
+/** x[indices] along an axis. Indices that are computed have to count from 0: negative ones get a wrong gradient. */
 export function gather(x: Value, indices: Value, axis = 0): Value {
   const attributes = { axis: normalizeAxis(axis, x.shape.length), nonNegative: 1 };
   return x.graph.emitOne(Gather, [x, indices], attributes);

@@ -79,8 +79,8 @@ export const and = callBinary(And);
 export const or = callBinary(Or);
 export const xor = callBinary(Xor);
 export const not = callUnary(Not);
-export const isNaN = callUnary(IsNaN as Operator<None>);
-export const isInf = callUnary(IsInf as Operator<None>);
+export const isNaN = callUnary(IsNaN);
+export const isInf = callUnary(IsInf);
 
 /** `condition ? a : b`, element by element. */
 export function where(condition: Value, a: Operand, b: Operand): Value {

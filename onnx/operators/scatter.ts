@@ -1,13 +1,13 @@
 /** @file Writing by index. */
 import type { Value } from '../graph.js';
 import { dimAt, sameShape, ShapeError, shapeText } from '../shape.js';
-import { need, NoGradient, operator, sameType } from './define.js';
+import { need, NoGradient, operator, type Rewrite, sameType } from './define.js';
 import { checkIndices, gatherElements, gatherND, rowNumbers } from './gather.js';
 import { expand, fill } from './movement.js';
 import { reshape, unsqueeze } from './reshape.js';
 
 /** What becomes of an element that is written to, or written to more than once. */
-export type Scattering = 'none' | 'add' | 'mul' | 'min' | 'max';
+export type Scattering = (typeof scatterings)[number];
 
 const noReduction = new NoGradient(
   'write with the reduction "add" or "none", or put detach() around its inputs',
@@ -94,3 +94,19 @@ export function scatterND(x: Value, indices: Value, updates: Value, reduction: S
   const places = expand(unsqueeze(rows, 1), flat.shape);
   return reshape(scatterElements(reshape(x, [count, width]), places, flat, 0, reduction), x.shape);
 }
+
+const scatterings = ['none', 'add', 'mul', 'min', 'max'] as const;
+
+/** {@link scatterND}, which no repeated index makes depend on threads. */
+export const ScatterSlices: Rewrite = {
+  name: 'ScatterND',
+  attributes: { reduction: 'string' },
+  defaults: { reduction: 'none' },
+  parts: ['ScatterND', 'ScatterElements', 'Reshape'],
+  build: ({ inputs, attributes }) => {
+    const reduction = scatterings.find((name) => name === attributes['reduction']);
+    if (reduction === undefined)
+      throw new ShapeError(`reduction "${String(attributes['reduction'])}" does not exist`);
+    return [scatterND(need(inputs, 0), need(inputs, 1), need(inputs, 2), reduction)];
+  },
+};

@@ -2,7 +2,7 @@
 import type { Value } from '../graph.js';
 import { normalizeAxis } from '../shape.js';
 import { composite, need, operator } from './define.js';
-import { exp, mul, neg, sub } from './elementwise.js';
+import { add, exp, mul, neg, sub } from './elementwise.js';
 import { gatherElements } from './gather.js';
 import { reduceSum } from './reduction.js';
 import { reshape, unsqueeze } from './reshape.js';
@@ -13,6 +13,7 @@ type Axis = { axis: number };
 export const Softmax = operator<Axis>({
   name: 'Softmax',
   attributes: { axis: 'int' },
+  defaults: { axis: -1 },
   infer: ({ inputs }) => [need(inputs, 0)],
   gradient: ({ outputs, gradients, attributes: { axis } }) => {
     const [y, dy] = [need(outputs, 0), need(gradients, 0)];
@@ -24,6 +25,7 @@ export const Softmax = operator<Axis>({
 export const LogSoftmax = operator<Axis>({
   name: 'LogSoftmax',
   attributes: { axis: 'int' },
+  defaults: { axis: -1 },
   infer: ({ inputs }) => [need(inputs, 0)],
   gradient: ({ outputs, gradients, attributes: { axis } }) => {
     const [y, dy] = [need(outputs, 0), need(gradients, 0)];
@@ -57,12 +59,23 @@ export const CrossEntropy = composite({
   },
   gradient: ({ inputs, outputs, gradients }) => {
     const targets = unsqueeze(need(inputs, 1), -1);
-    const dy = unsqueeze(need(gradients, 0), -1);
-    return [scatterElements(mul(exp(need(outputs, 1)), dy), targets, neg(dy), 1, 'add'), undefined];
+    const logProbabilities = need(outputs, 1);
+    const [loss, also] = gradients;
+    const ofLogProbabilities = (dy: Value) => sub(dy, mul(exp(logProbabilities), reduceSum(dy, [-1], true)));
+    if (loss === undefined) return [ofLogProbabilities(need(gradients, 1)), undefined];
+    const dy = unsqueeze(loss, -1);
+    const dx = scatterElements(mul(exp(logProbabilities), dy), targets, neg(dy), 1, 'add');
+    return [also === undefined ? dx : add(dx, ofLogProbabilities(also)), undefined];
   },
 });
 
 /** Cross entropy of rows of logits [n, classes] against class numbers [n] → [n]. */
 export function crossEntropy(logits: Value, targets: Value): Value {
-  return logits.graph.emitComposite(CrossEntropy, [logits, targets], {})[0] as Value;
+  return crossEntropyParts(logits, targets).loss;
+}
+
+/** {@link crossEntropy}, and the logarithms of all probabilities [n, classes] that it comes by. */
+export function crossEntropyParts(logits: Value, targets: Value): { loss: Value; logProbabilities: Value } {
+  const outputs = logits.graph.emitComposite(CrossEntropy, [logits, targets], {});
+  return { loss: outputs[0] as Value, logProbabilities: outputs[1] as Value };
 }
