@@ -86,7 +86,7 @@ async function writeModel(
     const size = sizeOfTensor(tensor, heads[i] as Uint8Array, placeOf(tensor));
     return sum + 1 + varint(size).length + size;
   }, graphBytes.length);
-  await file.write(toBinary(ModelProtoSchema, { ...rest, graph: undefined } as unknown as ModelProto));
+  await file.write(toBinary(ModelProtoSchema, { ...rest, graph: undefined }));
   await file.write(Buffer.concat([Buffer.of(modelGraphTag), varint(total), graphBytes]));
   for (const [i, tensor] of tensors.entries()) {
     const start = heads[i] as Uint8Array;
