@@ -44,11 +44,6 @@ export interface Loss {
   readonly count?: Value;
   /** Scalars to report beside it, each a mean over what counts. */
   readonly metrics?: Readonly<Record<string, Value>>;
-  /**
-   * Values in the order in which they are computed, between which nothing is kept for the backward pass: it is
-   * computed again (see recompute.ts). None: everything is kept.
-   */
-  readonly checkpoints?: readonly Value[];
 }
 
 export interface TrainingDefinition {
@@ -62,6 +57,8 @@ export interface TrainingDefinition {
   readonly clipNorm?: number;
   /** Of the whole training, whatever part of it a process runs. */
   readonly steps: number;
+  /** Activations are not kept for the backward pass but computed again (see recompute.ts). Default false. */
+  readonly recompute?: boolean;
   /** What messages call the sizes: `8 rows of 128 tokens`. */
   readonly sizes?: string;
 }

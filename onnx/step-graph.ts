@@ -14,7 +14,7 @@ import { differentiate } from './differentiate.js';
 import { Graph, type Value, type ValueType } from './graph.js';
 import { add, cast, div, reduceSumSquare } from './operators/index.js';
 import { optimize, slotsOf, type Update, type Updated } from './optimizer.js';
-import { recomputed } from './recompute.js';
+import { differentiateRecomputing } from './recompute.js';
 
 /** A graph with what goes in and what comes out, by the names that a session knows them by. */
 export interface StepGraph {
@@ -35,8 +35,8 @@ export function stepGraph(definition: TrainingDefinition, named: Naming = asIs):
   const slots = slotsOf(definition.optimizer);
   const builder = new Builder(definition, named);
   const state = builder.declare(stateNames(definition.parameters, slots), 'state');
-  const { loss, metrics, checkpoints } = builder.loss(state);
-  const gradients = builder.gradients(loss, state, checkpoints);
+  const { loss, metrics } = builder.loss(state);
+  const gradients = builder.gradients(loss, state);
   const { next, gradientNorm, rate } = builder.update(state, gradients);
   return {
     inputs: builder.declared,
@@ -56,8 +56,8 @@ export function accumulationGraph(definition: TrainingDefinition): StepGraph {
   const step = stateNames([], []);
   const state = builder.declare([...step, ...tensorNames('parameter', parameters)], 'state');
   const before = builder.declare(tensorNames('gradient', parameters), 'gradient');
-  const { total, count, metrics, checkpoints } = builder.loss(state);
-  const gradients = builder.gradients(total, state, checkpoints);
+  const { total, count, metrics } = builder.loss(state);
+  const gradients = builder.gradients(total, state);
   const sums = trainedOf(parameters).map(({ name }, i) =>
     add(before(`gradient:${name}`), gradients[i] as Value),
   );
@@ -103,6 +103,8 @@ class Builder {
   readonly declared: Value[] = [];
   readonly #definition: Settings;
   readonly #named: Naming;
+  /** What the forward pass starts from. */
+  readonly #read: { weights: Value[]; data: Value[] } = { weights: [], data: [] };
 
   constructor(definition: Settings, named: Naming) {
     this.#definition = definition;
@@ -124,26 +126,32 @@ class Builder {
       type: { dtype, shape },
     }));
     const batch = this.declare(batches, 'input of the batch');
+    this.#read.data.push(...inputs.map(({ name }) => batch(`batch:${name}`)));
     const step = cast(state('step'), 'float64');
     const clock: Clock = {
       step: cast(step, 'float32'),
       steps,
       progress: cast(div(step, steps), 'float32'),
     };
-    const parameters = lookupIn(this.#parameters(state), 'parameter');
+    const parameters = this.#parameters(state);
+    this.#read.weights.push(...parameters.values());
     const build = this.#definition.loss as TrainingDefinition['loss'];
     const {
       total,
       count,
       metrics = {},
-      checkpoints,
-    } = build.call(this.#definition, this.graph, parameters, (name) => batch(`batch:${name}`), clock);
+    } = build.call(
+      this.#definition,
+      this.graph,
+      lookupIn(parameters, 'parameter'),
+      (name) => batch(`batch:${name}`),
+      clock,
+    );
     return {
       total,
       count: count ?? this.graph.scalar(1),
       loss: count === undefined ? total : div(total, count),
       metrics,
-      checkpoints,
     };
   }
 
@@ -170,11 +178,10 @@ class Builder {
     return value;
   }
 
-  gradients(scalar: Value, state: Lookup, checkpoints: readonly Value[] | undefined): Value[] {
-    const trained = trainedOf(this.#definition.parameters).map(({ name }) => state(`parameter:${name}`));
-    return checkpoints === undefined
-      ? differentiate(scalar, trained)
-      : recomputed(scalar, trained, checkpoints);
+  gradients(scalar: Value, state: Lookup): Value[] {
+    const { parameters, recompute = false } = this.#definition;
+    const trained = trainedOf(parameters).map(({ name }) => state(`parameter:${name}`));
+    return recompute ? differentiateRecomputing(scalar, trained, this.#read) : differentiate(scalar, trained);
   }
 
   update(state: Lookup, gradients: readonly Value[], gradientScale?: Value) {

@@ -1,14 +1,17 @@
 /** @file What can go wrong in a training step, in words that say what to do. */
 import { EnvironmentError, messageOf, UserError } from '../base/errors.js';
+import type { StepReport } from './reports.js';
 
 /** A step's loss or gradient is no number. The state is that before the step. */
 export class NonFiniteError extends UserError {
   override readonly name: string = 'NonFiniteError';
   constructor(
-    what: 'loss' | 'norm of the gradients',
-    value: number,
+    readonly what: 'loss' | 'norm of the gradients',
+    readonly value: number,
     /** 1-based number of the step. */
     readonly step: number,
+    /** Steps of the same call that went well before it. */
+    readonly before: readonly StepReport[] = [],
   ) {
     // No other attempt can succeed: the same bytes come out of it.
     super(
@@ -35,4 +38,10 @@ export function explainRun(error: unknown, sizes: string | undefined): Error {
       'Computing activations again instead of keeping them, and shorter sequences, help too.',
     { cause: error },
   );
+}
+
+/** A step's error that tells of the steps before it, too. */
+export function withBefore(error: unknown, before: readonly StepReport[]): unknown {
+  if (!(error instanceof NonFiniteError) || before.length === 0) return error;
+  return new NonFiniteError(error.what, error.value, error.step, [...before, ...error.before]);
 }

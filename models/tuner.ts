@@ -1,0 +1,320 @@
+/** @file Training of any network: rows in, steps taken, parameters out; graphs for their sizes are made as they come. */
+import { UserError } from '../base/errors.js';
+import { type Device, deviceEntry } from '../onnx/device.js';
+import { fedOf, type TrainingDefinition, trainedOf } from '../onnx/definition.js';
+import { type Optimizer, slotsOf } from '../onnx/optimizer.js';
+import {
+  buildTrainingProgram,
+  type ParameterSpec,
+  type ProgramForm,
+  type TrainingProgram,
+} from '../onnx/program.js';
+import type { Schedule } from '../onnx/schedule.js';
+import { type HostTensor, sizeOf } from '../onnx/tensor.js';
+import { stepReports } from '../onnx/reports.js';
+import {
+  initialState,
+  type MicroBatch,
+  type StepReport,
+  type Tensors,
+  Trainer,
+  type TrainingState,
+} from '../onnx/trainer.js';
+import { withBefore } from '../onnx/training-errors.js';
+import { initialiseLora, type Lora, type LoraConfig, loraOf } from './lora.js';
+import type { Network, SizedNetwork, Sizes } from './network.js';
+import { initialiseRowHead, type RowHead, rowHeadParameters } from './network-heads.js';
+import { type Selection, selected } from './selection.js';
+import {
+  type Subject,
+  sizesKey,
+  sizesText,
+  tuningInputs,
+  tuningLoss,
+  type TuningSizes,
+  usedParameters,
+} from './tuning.js';
+import { type MicroRows, sizesOf, tuningBatch } from './tuning-batch.js';
+import type { TuningLoss } from './losses/loss.js';
+
+export interface TunerOptions {
+  readonly network: Network;
+  /** A parameter's elements in PyTorch's layout. */
+  readonly read: (spec: ParameterSpec) => Promise<HostTensor<Float32Array>>;
+  readonly loss: TuningLoss;
+  /** A new head on top; none: the network's own output is read. */
+  readonly head?: RowHead;
+  /** What of the network is trained. Default: everything, or with adapters nothing but them and a new head. */
+  readonly train?: Selection;
+  readonly lora?: LoraConfig;
+  /** Values to begin with in the place of the network's, of zeros (a new head) and of PEFT's start (adapters). */
+  readonly initial?: Tensors;
+  readonly optimizer: Optimizer;
+  readonly schedule: Schedule;
+  /** Of the whole training. */
+  readonly steps: number;
+  readonly clipNorm?: number;
+  /** What weight decay acts on: all parameters, as torch.optim.AdamW(model.parameters()), or no vectors. Default all. */
+  readonly decay?: 'all' | 'matrices';
+  /** Activations are computed again in the backward pass instead of being kept. Default false. */
+  readonly recompute?: boolean;
+  /** Of adapters' start and dropout. */
+  readonly seed: number | string;
+  readonly device: Device;
+  /** Default float32. */
+  readonly dtype?: 'float32' | 'float16';
+  /** To go on from; as {@link Tuner.state} gave it. */
+  readonly state?: TrainingState;
+}
+
+/** What the next step is made of: rows that go through the model together, one or several times. */
+export type Step = readonly MicroRows[];
+
+/** State up to this many bytes goes into and comes out of a run as a whole; more stays where it is. */
+const smallState = 256 * 2 ** 20;
+
+export class Tuner {
+  /** What is trained, by name; everything else stays as it was. */
+  readonly trained: readonly ParameterSpec[];
+  readonly lora: Lora | undefined;
+  readonly #options: TunerOptions;
+  readonly #subject: Subject;
+  readonly #specs: readonly ParameterSpec[];
+  readonly #frozen: Tensors;
+  readonly #trainer: Trainer;
+  readonly #apply: TrainingProgram;
+  readonly #sized = new Map<string, Promise<SizedNetwork>>();
+  readonly #programs = new Map<string, TrainingProgram>();
+
+  private constructor(
+    options: TunerOptions,
+    subject: Subject,
+    specs: readonly ParameterSpec[],
+    { frozen, trainer, apply }: { frozen: Tensors; trainer: Trainer; apply: TrainingProgram },
+  ) {
+    this.#options = options;
+    this.#subject = subject;
+    this.#specs = specs;
+    this.#frozen = frozen;
+    this.#trainer = trainer;
+    this.#apply = apply;
+    this.trained = trainedOf(specs);
+    this.lora = subject.lora;
+  }
+
+  /** @throws UserError where nothing is trained, or where what is asked for does not exist in this network */
+  static async open(options: TunerOptions): Promise<Tuner> {
+    checkType(options);
+    const { network, loss, head, lora: config, seed, state, read, device } = options;
+    const lora = config === undefined ? undefined : loraOf(network, config);
+    const subject: Subject = { network, loss, head, lora };
+    const specs = await specsOf(options, subject);
+    const known = {
+      ...(head === undefined ? {} : initialiseRowHead(head, network.width)),
+      ...(lora === undefined ? {} : initialiseLora(lora, seed)),
+      ...options.initial,
+      ...state?.parameters,
+    };
+    const valuesOf = async (wanted: readonly ParameterSpec[]): Promise<Tensors> => {
+      const values: Record<string, HostTensor<Float32Array>> = {};
+      for (const spec of wanted) values[spec.name] = known[spec.name] ?? (await read(spec));
+      return values;
+    };
+    const frozen = await valuesOf(fedOf(specs));
+    const parameters = { ...(await valuesOf(trainedOf(specs))), ...frozen };
+    const slots = slotsOf(options.optimizer);
+    const begun =
+      state === undefined ? initialState({ parameters: specs, slots }, parameters) : { ...state, parameters };
+    const apply = buildTrainingProgram(
+      definitionOf(options, specs, [], () => {
+        throw new Error('gradients that are there already are applied without a loss');
+      }),
+      'apply',
+    );
+    const trainer = await Trainer.create(apply, begun, device);
+    return new Tuner(options, subject, specs, { frozen, trainer, apply });
+  }
+
+  /** Steps taken since the beginning, over all processes that had a part in it. */
+  get step(): number {
+    return this.#trainer.step;
+  }
+
+  /**
+   * Takes steps, in order. Steps of one part each and of the same sizes run as one, which blocks this thread until
+   * they are done; how they are grouped changes no bit.
+   *
+   * @returns one report a step
+   * @throws NonFiniteError, OutOfMemoryError: {@link state} is then that after the last step that went well
+   */
+  async run(steps: readonly Step[]): Promise<StepReport[]> {
+    const reports: StepReport[] = [];
+    let waiting: MicroBatch[] = [];
+    const runWaiting = async () => {
+      const [first] = waiting;
+      if (first === undefined) return;
+      const batches = waiting.map(({ batch }) => batch);
+      waiting = [];
+      reports.push(...stepReports(await this.#trainer.run(batches, first.program)));
+    };
+    try {
+      for (const parts of steps) {
+        const made = await this.#parts(parts, this.step + waiting.length);
+        const only = made[0] as MicroBatch;
+        if (only.program.form === 'accumulate') {
+          await runWaiting();
+          reports.push(await this.#trainer.accumulate(made, this.#apply));
+        } else {
+          if (waiting.length > 0 && waiting[0]?.program !== only.program) await runWaiting();
+          waiting.push(only);
+        }
+      }
+      await runWaiting();
+    } catch (error) {
+      throw withBefore(error, reports);
+    }
+    return reports;
+  }
+
+  /** {@link run} for one step. */
+  async take(step: Step): Promise<StepReport> {
+    return (await this.run([step]))[0] as StepReport;
+  }
+
+  /** What is trained, as it is now. The tensors are the tuner's own: read them before the next step. */
+  async parameters(): Promise<Tensors> {
+    const now = await this.#trainer.parameters();
+    return Object.fromEntries(this.trained.map(({ name }) => [name, now[name] as Tensors[string]]));
+  }
+
+  /** A copy of what the next step depends on; what is not trained is not in it. */
+  async state(): Promise<TrainingState> {
+    const state = await this.#trainer.state();
+    const trained = Object.entries(state.parameters).filter(([name]) => this.#frozen[name] === undefined);
+    return { ...state, parameters: Object.fromEntries(trained) };
+  }
+
+  /** Gives the sessions back. The tuner is not used after. */
+  async release(): Promise<void> {
+    await this.#trainer.release();
+  }
+
+  /** Large state is updated where it is, which takes a program of its own. */
+  get #takesWholeSteps(): boolean {
+    const elements = this.trained.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    return 4 * elements * (1 + slotsOf(this.#options.optimizer).length) <= smallState;
+  }
+
+  async #parts(parts: Step, step: number): Promise<MicroBatch[]> {
+    if (parts.length === 0) throw new RangeError(`step ${step + 1} has no rows`);
+    const form = parts.length === 1 && this.#takesWholeSteps ? this.#wholeForm : 'accumulate';
+    const made: MicroBatch[] = [];
+    for (const [part, rows] of parts.entries()) {
+      const sizes = sizesOf(this.#subject, rows);
+      made.push({
+        program: await this.#programFor(sizes, form),
+        batch: tuningBatch(this.#subject, rows, sizes, { seed: this.#options.seed, step, part }),
+      });
+    }
+    return made;
+  }
+
+  get #wholeForm(): ProgramForm {
+    return deviceEntry(this.#options.device).training === 'scan' ? 'scan' : 'step';
+  }
+
+  async #programFor(sizes: TuningSizes, form: ProgramForm): Promise<TrainingProgram> {
+    const key = `${form} ${sizesKey(sizes)}`;
+    const known = this.#programs.get(key);
+    if (known !== undefined) return known;
+    const specs = new Map(this.#specs.map((spec) => [spec.name, spec]));
+    const loss = tuningLoss(this.#subject, await this.#sizedFor(sizes), sizes, specs);
+    const definition = definitionOf(
+      this.#options,
+      this.#specs,
+      tuningInputs(this.#subject, sizes),
+      loss,
+      sizes,
+    );
+    const program = buildTrainingProgram(definition, form);
+    this.#programs.set(key, program);
+    return program;
+  }
+
+  #sizedFor({ batch, length }: Sizes): Promise<SizedNetwork> {
+    const { network } = this.#subject;
+    if (length > network.context) {
+      throw new UserError(
+        `sequences of ${length} tokens are longer than the model's ${network.context} positions`,
+      );
+    }
+    const key = `${batch} ${length}`;
+    const sized = this.#sized.get(key) ?? network.at({ batch, length });
+    this.#sized.set(key, sized);
+    return sized;
+  }
+}
+
+function definitionOf(
+  { optimizer, schedule, steps, clipNorm, recompute = false }: TunerOptions,
+  parameters: readonly ParameterSpec[],
+  inputs: TrainingDefinition['inputs'],
+  loss: TrainingDefinition['loss'],
+  sizes?: Sizes,
+): TrainingDefinition {
+  return {
+    parameters,
+    inputs,
+    loss,
+    optimizer,
+    schedule,
+    steps,
+    recompute,
+    ...(clipNorm === undefined ? {} : { clipNorm }),
+    ...(sizes === undefined ? {} : { sizes: sizesText(sizes) }),
+  };
+}
+
+/** Every parameter that the loss depends on, and whether it is trained. */
+async function specsOf(options: TunerOptions, subject: Subject): Promise<ParameterSpec[]> {
+  const { network, head, lora } = subject;
+  const { train = lora === undefined ? 'full' : 'none', decay = 'all' } = options;
+  const added = [
+    ...(head === undefined ? [] : rowHeadParameters(head, network.width)),
+    ...(lora?.parameters ?? []),
+  ];
+  const all = [...network.parameters.map((spec) => ({ ...spec, trainable: true })), ...added];
+  const sizes: TuningSizes = {
+    batch: 1,
+    length: Math.min(8, network.context),
+    places: subject.loss.reads === 'tokens' ? 1 : 0,
+    positions: false,
+    segments: false,
+  };
+  const sized = await network.at(sizes);
+  const specs = new Map(all.map((spec) => [spec.name, spec]));
+  const used = usedParameters(tuningLoss(subject, sized, sizes, specs), all, tuningInputs(subject, sizes));
+  const names = new Set([
+    ...selected(network.parameters, train, head !== undefined),
+    ...added.map(({ name }) => name),
+  ]);
+  const result = all
+    .filter(({ name }) => used.has(name))
+    .map((spec) => ({
+      ...spec,
+      trainable: names.has(spec.name),
+      ...(decay === 'all' ? { decay: true } : {}),
+    }));
+  if (!result.some(({ trainable }) => trainable)) {
+    throw new UserError('nothing is trained: choose some parameters, adapters or a new head');
+  }
+  return result;
+}
+
+function checkType({ dtype = 'float32', device }: TunerOptions): void {
+  const { computeTypes } = deviceEntry(device);
+  if ((computeTypes as readonly string[]).includes(dtype)) return;
+  throw new UserError(
+    `a ${device.kind} computes in ${computeTypes.join(' or ')}, not in ${dtype}: leave --dtype out, or choose another device (temper devices)`,
+  );
+}
