@@ -11,7 +11,7 @@ import { evaluate } from '../evaluate.js';
 import { Graph, type Value } from '../graph.js';
 import { closeSessions, fromOrt, openSession, toOrt } from '../session.js';
 import type { StoredTensor } from '../stored.js';
-import { type DataType, type HostTensor, sizeOf, type TensorData } from '../tensor.js';
+import { type DataType, sizeOf, type TensorData } from '../tensor.js';
 import { gradientError } from '../testing/central_differences.js';
 import { reduceSum } from './reduction.js';
 import { mul } from './elementwise.js';
@@ -93,8 +93,7 @@ describe('weights of four and eight bits', () => {
 
   it.each(layers)('are differentiated through: %s', async (_what, layer) => {
     const error = await gradientError(
-      (a, bias) =>
-        product(a as Value, layer, [...weightsOf((a as Value).graph, layer, 'float32').slice(0, 4), bias]),
+      (a, bias) => product(a, layer, [...weightsOf(a.graph, layer, 'float32').slice(0, 4), bias]),
       [{ shape: [2, layer.K] }, { shape: [layer.N] }],
       'float32',
     );
@@ -130,7 +129,7 @@ describe('in the file they came in', () => {
       offset += length;
       return {
         name,
-        dtype: dtype as StoredTensor['dtype'],
+        dtype: dtype,
         shape: shape as number[],
         location: { file, offset: offset - length, length },
         read: () => Promise.reject(new Error('it is mapped, not read')),
@@ -152,7 +151,7 @@ describe('in the file they came in', () => {
     const model = encodeModel(encodeGraph('mapped', graph.inputs, outputs));
     const lease = await openSession(model, parseDevice('cpu'), { folder });
     try {
-      const results = await lease.session.run({ x: toOrt(feeds.x as HostTensor) });
+      const results = await lease.session.run({ x: toOrt(feeds.x) });
       for (const name of ['loss', 'gradient']) {
         expect(fromOrt(results[name] as never).data).toEqual(expected[name]?.data);
       }

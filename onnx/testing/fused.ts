@@ -14,9 +14,18 @@ import {
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
+  TensorProtoSchema,
 } from '../onnx_pb.js';
 import { fromOrt, toOrt } from '../session.js';
-import { dataOf, type DataType, type HostTensor, sizeOf, type TensorData } from '../tensor.js';
+import {
+  bytesOf,
+  dataOf,
+  type DataType,
+  type HostTensor,
+  onnxType,
+  sizeOf,
+  type TensorData,
+} from '../tensor.js';
 import type { Argument } from './central_differences.js';
 
 /** An input of a fused operator: elements, or what random ones are drawn from (−1 … 1 where nothing is said). */
@@ -26,7 +35,7 @@ export interface FusedInput {
   readonly values?: readonly number[];
   readonly data?: TensorData;
   readonly between?: readonly [number, number];
-  /** The reader gets it as a constant. */
+  /** It is part of the model, as integers of four bits have to be, and the reader gets it as a constant. */
   readonly constant?: boolean;
 }
 
@@ -80,6 +89,7 @@ function feedsOf(call: FusedCall): (HostTensor | undefined)[] {
 async function runFused(call: FusedCall, feeds: readonly (HostTensor | undefined)[]): Promise<HostTensor[]> {
   const node = nodeOf(call);
   const { domain = '', opset = domain === '' ? 23 : 1 } = call;
+  const isConstant = (index: number) => call.inputs[index]?.constant === true;
   const model = create(ModelProtoSchema, {
     irVersion: 10n,
     opsetImport: [
@@ -89,8 +99,20 @@ async function runFused(call: FusedCall, feeds: readonly (HostTensor | undefined
     graph: create(GraphProtoSchema, {
       name: 'fused',
       node: [node],
+      initializer: feeds.flatMap((feed, i) =>
+        feed === undefined || !isConstant(i)
+          ? []
+          : [
+              create(TensorProtoSchema, {
+                name: `x${i}`,
+                dims: feed.shape.map(BigInt),
+                dataType: onnxType(feed.dtype as DataType),
+                rawData: bytesOf(feed.data),
+              }),
+            ],
+      ),
       input: feeds.flatMap((feed, i) =>
-        feed === undefined
+        feed === undefined || isConstant(i)
           ? []
           : [valueInfo(`x${i}`, { dtype: feed.dtype as DataType, shape: [...feed.shape] })],
       ),
@@ -105,7 +127,9 @@ async function runFused(call: FusedCall, feeds: readonly (HostTensor | undefined
   });
   try {
     const given = Object.fromEntries(
-      feeds.flatMap((feed, i) => (feed === undefined ? [] : [[`x${i}`, toOrt(feed)] as const])),
+      feeds.flatMap((feed, i) =>
+        feed === undefined || isConstant(i) ? [] : [[`x${i}`, toOrt(feed)] as const],
+      ),
     );
     const results = await session.run(given);
     return (call.outputs ?? [0]).map((output) => fromOrt(results[`y${output}`] as ort.Tensor));

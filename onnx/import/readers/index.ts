@@ -1,15 +1,27 @@
 /** @file The registry of readers: how each operator of a foreign file becomes operators of the table. */
 import { UserError } from '../../../base/errors.js';
 import type { NodeCall, Reader, Readers } from '../reader.js';
+import { activation } from './activation.js';
 import { attention } from './attention.js';
 import { linalg } from './linalg.js';
 import { movement } from './movement.js';
+import { normalization } from './normalization.js';
 import { plain } from './plain.js';
+import { quantized } from './quantized.js';
 import { rotary } from './rotary.js';
 import { fromTable } from './table.js';
 
 /** One entry per family; a family is a file. */
-const families: readonly Readers[] = [plain, movement, linalg, attention, rotary];
+const families: readonly Readers[] = [
+  plain,
+  movement,
+  linalg,
+  attention,
+  rotary,
+  normalization,
+  activation,
+  quantized,
+];
 
 const readers: ReadonlyMap<string, Reader> = new Map(families.flatMap((family) => Object.entries(family)));
 

@@ -21,7 +21,7 @@ export function counting(graph: Graph, dtype: DataType, count: number): Value {
   );
 }
 
-/** Weights are stored with 16 bits or 32, and computed with as 32. */
+/** Floats of 16 bits as float32, with which everything is computed. */
 export function computable(x: Value): Value {
   return isFloat(x.dtype) ? x : cast(x, 'float32');
 }
