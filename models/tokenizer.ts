@@ -45,11 +45,11 @@ export function byteTokenizer(): Tokenizer {
 }
 
 /** Runs of letters and digits are words (with apostrophes inside them), every other visible character is one. */
-const piece = /[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}\p{N}]+)*|[^\s\p{L}\p{M}\p{N}]/gu;
+export const wordPattern = /[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}\p{N}]+)*|[^\s\p{L}\p{M}\p{N}]/gu;
 
 /** The pieces that {@link learnWords} counts. */
 export function wordsOf(text: string, lowerCase: boolean): string[] {
-  return (lowerCase ? text.toLowerCase() : text).match(piece) ?? [];
+  return (lowerCase ? text.toLowerCase() : text).match(wordPattern) ?? [];
 }
 
 /**

@@ -1,19 +1,15 @@
 /** @file A head that a file lacks, appended to its graph: pooling of the hidden rows, then a linear layer. */
-import { create } from '@bufbuild/protobuf';
 import { UserError } from '../../base/errors.js';
 import type { JsonObject } from '../../base/json.js';
 import {
-  AttributeProto_AttributeType as AttributeType,
-  AttributeProtoSchema,
   type GraphProto,
   type NodeProto,
-  NodeProtoSchema,
   TensorProto_DataType as ElementType,
-  TensorProtoSchema,
   type ValueInfoProto,
 } from '../../onnx/onnx_pb.js';
 import { valueInfo } from '../../onnx/encode.js';
 import type { HostTensor } from '../../onnx/tensor.js';
+import { GraphBuilder } from './graph-builder.js';
 import type { Parameter } from './stored-form.js';
 
 /** logits = pooled · weightᵀ + bias. */
@@ -58,24 +54,34 @@ export function withHead({ path, graph, opsets }: HeadlessFile, head: ExportedHe
     );
   const made = new Set(graph.node.flatMap(({ output }) => output));
   if (!made.has(head.hiddenName)) throw new Error(`${path} computes no "${head.hiddenName}"`);
-  const build = new Builder();
+  const build = new GraphBuilder(prefix);
   const [classes, width] = head.weight.shape as [number, number];
   const tokens = inputNamed(path, graph, 'input_ids');
   const sizes = build.node('Shape', [tokens.name]); // [B, T]
-  const substitutes = generationInputs(path, graph, build, sizes);
+  const replaced = generationInputs(path, graph, build, sizes);
+  const substitutes = build.nodes.splice(0);
   const shape = build.node('Concat', [sizes, build.ints([width])], { axis: 0 });
   const typed = build.node('Reshape', [head.hiddenName, shape]);
   const rows = build.node('Cast', [typed], { to: ElementType.FLOAT }); // [B, T, D]
   const mask = graph.input.some(({ name }) => name === 'attention_mask') ? 'attention_mask' : undefined;
-  const pooled = pool(build, head.pooling, rows, mask ?? build.filled(sizes, 1n), sizes); // [B, D]
-  const weight = build.constant('weight', head.weight);
-  const bias = build.constant('bias', head.bias ?? { shape: [classes], data: new Float32Array(classes) });
+  const pooled = pool(
+    build,
+    head.pooling,
+    rows,
+    mask ?? build.node('Add', [build.node('Expand', [build.int(0), sizes]), build.int(1)]),
+    sizes,
+  ); // [B, D]
+  const weight = build.constant(head.weight, 'classifier.weight');
+  const bias = build.constant(
+    head.bias ?? { shape: [classes], data: new Float32Array(classes) },
+    'classifier.bias',
+  );
   build.node('Gemm', [pooled, weight, bias], { transB: 1 }, 'logits');
   const renamed = graph.node.map((node) => renameOutput(node, 'logits', `${prefix}/before/logits`));
   const nodes = reachable([...substitutes, ...renamed, ...build.nodes], ['logits']);
   const reads = readsOf(nodes);
   const output = valueInfo('logits', { dtype: 'float32', shape: [batchName(tokens), classes] });
-  const input = graph.input.filter(({ name }) => reads.has(name) && !build.replaced.has(name));
+  const input = graph.input.filter(({ name }) => reads.has(name) && !replaced.has(name));
   return {
     graph: { ...graph, node: nodes, input, output: [output], valueInfo: [] },
     added: build.constants.filter(({ name }) => reads.has(name)),
@@ -84,7 +90,7 @@ export function withHead({ path, graph, opsets }: HeadlessFile, head: ExportedHe
 }
 
 function pool(
-  build: Builder,
+  build: GraphBuilder,
   how: ExportedHead['pooling'],
   rows: string,
   mask: string,
@@ -101,103 +107,49 @@ function pool(
   return build.node('Div', [sum, build.node('ReduceSum', [weights, build.ints([1])], { keepdims: 1 })]);
 }
 
-/** Larger the later a real token stands; 0 at padding: [B, T]. */
-function lastFirst(build: Builder, mask: string, sizes: string): string {
-  const order = build.range(sizes, 1n);
-  return build.node('Mul', [build.node('Cast', [mask], { to: ElementType.INT64 }), order]);
-}
-
-/** Nodes that make what the model asks for only because it can generate. */
-function generationInputs(path: string, graph: GraphProto, build: Builder, sizes: string): NodeProto[] {
-  const before = build.nodes.length;
+/** Makes what the model asks for only because it can generate. @returns the inputs that are computed now */
+function generationInputs(path: string, graph: GraphProto, build: GraphBuilder, sizes: string): Set<string> {
+  const replaced = new Set<string>();
   for (const input of graph.input) {
     const { name } = input;
-    if (name.startsWith('past_key_values')) build.emptyPast(path, input, sizes);
-    else if (name === 'position_ids')
-      build.node('Expand', [build.range(sizes, 0n), sizes], {}, build.replace(name));
-    else if (name === 'use_cache_branch')
-      build.constant(build.replace(name), { shape: [1], data: Uint8Array.of(0) }, '');
-    else if (name === 'num_logits_to_keep')
-      build.constant(build.replace(name), { shape: [], data: BigInt64Array.of(0n) }, '');
+    if (name.startsWith('past_key_values')) emptyPast(path, input, build, sizes);
+    else if (name === 'position_ids') build.node('Expand', [countedFrom(0, build, sizes), sizes], {}, name);
+    else if (name === 'use_cache_branch') build.constant({ shape: [1], data: Uint8Array.of(0) }, name);
+    else if (name === 'num_logits_to_keep') build.constant({ shape: [], data: BigInt64Array.of(0n) }, name);
+    else continue;
+    replaced.add(name);
   }
-  return build.nodes.splice(before);
+  return replaced;
 }
 
-/** Makes nodes and constants under names of its own. */
-class Builder {
-  readonly nodes: NodeProto[] = [];
-  readonly constants: { name: string; tensor: HostTensor }[] = [];
-  /** Inputs of the file that are computed now. */
-  readonly replaced = new Set<string>();
-  #count = 0;
+/** Keys or values of no token yet: [batch, heads, 0, size]. */
+function emptyPast(path: string, { name, type }: ValueInfoProto, build: GraphBuilder, sizes: string): void {
+  const tensor = type?.value.case === 'tensorType' ? type.value.value : undefined;
+  const dims = tensor?.shape?.dim ?? [];
+  if (tensor === undefined || dims.length !== 4)
+    throw new UserError(`${path}: the input ${name} is not [batch, heads, past, size]`);
+  const batch = build.node('Slice', [sizes, build.ints([0]), build.ints([1])]);
+  const parts = dims.map(({ value }, axis) => {
+    if (axis === 0) return batch;
+    return build.ints([value.case === 'dimValue' && axis !== 2 ? Number(value.value) : 0]);
+  });
+  const shape = build.node('Concat', parts, { axis: 0 });
+  const zeros = build.node('ConstantOfShape', [shape]);
+  build.node('Cast', [zeros], { to: tensor.elemType }, name);
+}
 
-  node(
-    opType: string,
-    input: readonly string[],
-    attributes: Readonly<Record<string, number>> = {},
-    output = `${prefix}/${opType}_${this.#count++}`,
-  ): string {
-    const attribute = Object.entries(attributes).map(([name, value]) =>
-      create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) }),
-    );
-    const node = { name: `${prefix}/node/${output}`, opType, input: [...input], output: [output], attribute };
-    this.nodes.push(create(NodeProtoSchema, node));
-    return output;
-  }
+/** Larger the later a real token stands; 0 at padding: [B, T]. */
+function lastFirst(build: GraphBuilder, mask: string, sizes: string): string {
+  return build.node('Mul', [
+    build.node('Cast', [mask], { to: ElementType.INT64 }),
+    countedFrom(1, build, sizes),
+  ]);
+}
 
-  constant(name: string, tensor: HostTensor, within = `${prefix}.`): string {
-    this.constants.push({ name: `${within}${name}`, tensor });
-    return `${within}${name}`;
-  }
-
-  ints(values: readonly number[]): string {
-    return this.constant(`ints_${this.#count++}`, {
-      shape: [values.length],
-      data: BigInt64Array.from(values, BigInt),
-    });
-  }
-
-  replace(name: string): string {
-    this.replaced.add(name);
-    return name;
-  }
-
-  /** int64 of some shape, all alike. */
-  filled(shape: string, value: bigint): string {
-    const output = this.node('ConstantOfShape', [shape]);
-    return value === 0n ? output : this.node('Add', [output, this.ints([Number(value)])]);
-  }
-
-  /** first, first + 1, …: [T] */
-  range(sizes: string, first: bigint): string {
-    const scalar = (value: bigint) =>
-      this.constant(`scalar_${this.#count++}`, { shape: [], data: BigInt64Array.of(value) });
-    const length = this.node('Gather', [sizes, scalar(1n)], { axis: 0 });
-    const counted = this.node('Range', [scalar(0n), length, scalar(1n)]);
-    return this.node('Add', [counted, scalar(first)]);
-  }
-
-  /** Keys or values of no token yet. */
-  emptyPast(path: string, { name, type }: ValueInfoProto, sizes: string): void {
-    const tensor = type?.value.case === 'tensorType' ? type.value.value : undefined;
-    const dims = tensor?.shape?.dim ?? [];
-    if (tensor === undefined || dims.length !== 4)
-      throw new UserError(`${path}: the input ${name} is not [batch, heads, past, size]`);
-    const batch = this.node('Slice', [sizes, this.ints([0]), this.ints([1])]);
-    const parts = dims.map(({ value }, axis) => {
-      if (axis === 0) return batch;
-      return this.ints([value.case === 'dimValue' && axis !== 2 ? Number(value.value) : 0]);
-    });
-    const shape = this.node('Concat', parts, { axis: 0 });
-    const zeros = this.node('ConstantOfShape', [shape]);
-    const last = this.nodes.at(-1) as NodeProto;
-    const zero = create(TensorProtoSchema, {
-      ...{ dims: [1n], dataType: tensor.elemType },
-      rawData: new Uint8Array(tensor.elemType === Number(ElementType.FLOAT) ? 4 : 2),
-    });
-    last.attribute.push(create(AttributeProtoSchema, { name: 'value', type: AttributeType.TENSOR, t: zero }));
-    this.node('Identity', [zeros], {}, this.replace(name));
-  }
+/** first, first + 1, …: [T] */
+function countedFrom(first: number, build: GraphBuilder, sizes: string): string {
+  const length = build.node('Gather', [sizes, build.int(1)], { axis: 0 });
+  return build.node('Add', [build.node('Range', [build.int(0), length, build.int(1)]), build.int(first)]);
 }
 
 function inputNamed(path: string, graph: GraphProto, wanted: string): ValueInfoProto {
