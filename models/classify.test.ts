@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../base/folders.js';
 import { type Prediction, type PredictionOptions, predictions } from './classify.js';
 import { openModel } from './huggingface/open.js';
-import { unpackFixture } from './testing/fixture-folder.js';
+import { unpackFixture } from './huggingface/testing/fixtures.js';
 
 let folder: string;
 beforeAll(async () => {

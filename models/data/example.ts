@@ -22,7 +22,8 @@ export interface Example {
 
 /** What a model puts out, and so what labels are. */
 export type Task =
-  | { readonly kind: 'language' }
+  /** Each token from those before it, or, `masked`, from those around it: then labels stand where they are. */
+  | { readonly kind: 'language'; readonly masked?: boolean }
   /** One class of several. */
   | { readonly kind: 'classes'; readonly classes: number; readonly names?: readonly string[] }
   /** One number: transformers' regression, or a reward. */

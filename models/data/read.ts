@@ -92,7 +92,8 @@ function targetOf(values: Row['values'], task: Task, needed: boolean): Example['
 /** How many predictions of an example are in the loss. A language model's first token is nobody's successor. */
 export function countsOf({ labels, target }: Example, task: Task): number {
   if (task.kind === 'language') {
-    return (labels ?? new Int32Array()).filter((label, i) => i > 0 && label !== ignoredLabel).length;
+    const first = task.masked === true ? 0 : 1;
+    return (labels ?? new Int32Array()).filter((label, i) => i >= first && label !== ignoredLabel).length;
   }
   return target === undefined || (task.kind === 'classes' && target === ignoredLabel) ? 0 : 1;
 }

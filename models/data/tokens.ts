@@ -48,6 +48,9 @@ export function tokensOf(values: Values, form: Form, options: TokenOptions): Tok
     throw new CellError('attention_mask is 0 everywhere: the row has no token');
   }
   if (options.task.kind !== 'language') return tokens;
+  if (options.task.masked === true && form !== 'ids') {
+    throw new CellError('a masked language model is trained on input_ids with masks in them, and labels');
+  }
   const labels = tokens.labels ?? tokens.ids.map((id, i) => (tokens.mask?.[i] === 0 ? ignoredLabel : id));
   checkLabels(labels, options.vocabulary);
   return { ...tokens, labels };
