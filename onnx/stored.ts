@@ -26,6 +26,19 @@ export interface StoredTensor {
   read(): Promise<HostTensor>;
 }
 
+/** How MatMulNBits packs a weight [out, in]: the tensor is uint8 [out, blocks of a row, bytes of a block]. */
+export interface Quantization {
+  readonly bits: number;
+  /** Columns of the weight: the last block of a row may be filled up. */
+  readonly columns: number;
+  /** Columns that share a scale. */
+  readonly blockSize: number;
+  /** [out · blocks of a row] */
+  readonly scales: StoredTensor;
+  /** Packed as the weight is, or floats; none: the middle, 2^(bits − 1). */
+  readonly zeroPoints?: StoredTensor;
+}
+
 /** How a parameter is stored, where that is not as PyTorch has it. */
 export interface StoredParameter {
   readonly tensor: StoredTensor;
@@ -35,6 +48,8 @@ export interface StoredParameter {
   readonly offset?: number;
   /** Only these of the stored tensor's rows or columns are the parameter's (projections stored as one). */
   readonly slice?: { readonly axis: number; readonly start: number; readonly length: number };
+  /** The tensor holds packed integers: each element is (integer − zero point) · scale of its block of columns. */
+  readonly quantized?: Quantization;
   /** Where else the file holds the same parameter: tied weights, and what exporters duplicate. */
   readonly copies?: readonly StoredParameter[];
 }

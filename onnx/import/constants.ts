@@ -16,6 +16,11 @@ import { widened } from './elements.js';
 import { foldedTensor } from './fold.js';
 import { tensorProto } from './tensor-proto.js';
 
+/** ONNX Runtime does not take external data that are smaller. */
+const fewestBytes = 1024;
+/** Floats that may be asked for (tables of sines, scales of small weights) are fewer. */
+const manyBytes = 1 << 16;
+
 /**
  * The constants of a file at given sizes. A constant is known, stored in the file, or put out by a node whose inputs
  * are constants; the last two are computed only when they are asked for, as many as are needed in one go.
@@ -51,6 +56,19 @@ export class Constants {
     const [output] = node.output;
     if (folded !== undefined && output !== undefined) this.#known.set(output, folded);
     else for (const name of node.output) if (name !== '') this.#makers.set(name, node);
+  }
+
+  /**
+   * The initializer that a constant is, if it had better stay in its file: packed weights of any size, since nobody
+   * asks for their elements, and floats that are large.
+   */
+  inPlace(name: string): StoredTensor | undefined {
+    const stored = this.#known.has(name) ? undefined : this.#stored.get(name);
+    const bytes = stored?.location?.length;
+    if (stored === undefined || bytes === undefined) return undefined;
+    const isPacked = ['uint8', 'int8', 'uint4', 'int4'].includes(stored.dtype);
+    const isFloat = ['float32', 'float16', 'bfloat16'].includes(stored.dtype);
+    return bytes >= (isPacked ? fewestBytes : isFloat ? manyBytes : Infinity) ? stored : undefined;
   }
 
   /** A constant that was computed or set, floats of 16 bits as float32; undefined: ask with {@link compute}. */

@@ -15,6 +15,7 @@ import {
 } from '../onnx_pb.js';
 import type { StoredTensor } from '../stored.js';
 import { bytesFor, storedTypeOf, tensorOver } from './elements.js';
+import { inOrder } from './order.js';
 import { tensorBytes } from './tensor-proto.js';
 import { WireError, type WireField, WireFile } from './wire.js';
 
@@ -82,6 +83,7 @@ async function readModel(path: string, file: WireFile): Promise<OnnxFile> {
   const model = decode(ModelProtoSchema, await gather(file, modelParts));
   const graph = decode(GraphProtoSchema, await gather(file, graphParts));
   if (model.opsetImport.length === 0) throw new WireError('it names no operator set', false);
+  graph.node = inOrder(path, graph.node);
   return {
     path,
     graph,

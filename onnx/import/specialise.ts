@@ -2,12 +2,14 @@
 import { UserError } from '../../base/errors.js';
 import type { Graph, Value } from '../graph.js';
 import { type GraphProto, type NodeProto } from '../onnx_pb.js';
+import { cast } from '../operators/index.js';
 import { ShapeError } from '../shape.js';
 import type { HostTensor } from '../tensor.js';
 import { typeOfTensor } from '../tensor.js';
 import { attributesOf } from './attributes.js';
 import { Constants } from './constants.js';
 import { type OnnxFile, plainDomain } from './file.js';
+import { namesRead } from './order.js';
 import type { NodeCall } from './reader.js';
 import { readerOf } from './readers/index.js';
 import { storedTensorOf } from './tensor-proto.js';
@@ -83,6 +85,8 @@ export class SizedFile {
 
   /** A constant as a value of the graph, if it is one and was computed. */
   constant(graph: Graph, name: string): Value | undefined {
+    const stored = this.#constants.inPlace(name);
+    if (stored !== undefined) return computable(graph.stored(stored));
     const tensor = this.#constants.get(name);
     return tensor && graph.constant(typeOfTensor(tensor), tensor.shape, tensor.data);
   }
@@ -128,7 +132,10 @@ export class SizedFile {
         constants.set(node.output[0] as string, size);
         continue;
       }
-      const unknown = inputs.filter((name) => !dynamic(name) && constants.get(name) === undefined);
+      const unknown = inputs.filter(
+        (name) =>
+          !dynamic(name) && constants.inPlace(name) === undefined && constants.get(name) === undefined,
+      );
       if (unknown.length > 0) yield unknown;
       const call = this.#call(graph, node, valueOf);
       const read = this.#explain(node, () => intercept?.(node, call) ?? readerOf(call)(call));
@@ -209,14 +216,6 @@ export class SizedFile {
   }
 }
 
-/** Names of the values that a node reads, those that its branches take from around them included. */
-export function namesRead(node: NodeProto): string[] {
-  const inner = node.attribute.flatMap(({ g }) =>
-    g === undefined ? [] : [...g.node.flatMap(namesRead), ...g.output.map(({ name }) => name)],
-  );
-  return [...node.input.filter((name) => name !== ''), ...inner];
-}
-
 function liveNodes(graph: GraphProto, outputs: readonly string[]): NodeProto[] {
   const live = new Set(outputs);
   const nodes: NodeProto[] = [];
@@ -226,6 +225,11 @@ function liveNodes(graph: GraphProto, outputs: readonly string[]): NodeProto[] {
     for (const name of namesRead(node)) live.add(name);
   }
   return nodes.reverse();
+}
+
+/** Floats of 16 bits as float32, in which Temper computes. */
+function computable(value: Value): Value {
+  return value.dtype === 'float16' || value.dtype === 'bfloat16' ? cast(value, 'float32') : value;
 }
 
 /** Sizes are constants, whatever the elements depend on. */

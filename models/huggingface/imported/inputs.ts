@@ -1,6 +1,7 @@
 /** @file What the inputs of an exported model mean: the field goes by their names. */
 import { UserError } from '../../../base/errors.js';
 import type { Graph, Value } from '../../../onnx/graph.js';
+import type { JsonObject } from '../../../base/json.js';
 import type { OnnxFile } from '../../../onnx/import/file.js';
 import type { ValueInfoProto } from '../../../onnx/onnx_pb.js';
 import { cast } from '../../../onnx/operators/index.js';
@@ -13,6 +14,7 @@ import {
   sizeOf,
 } from '../../../onnx/tensor.js';
 import type { NetworkInputs, Sizes } from '../../network.js';
+import { headsOf } from './genai.js';
 
 /** Inputs that a network's user feeds, by the names that exporters give them. */
 const fedNames = {
@@ -53,7 +55,7 @@ const refused: readonly [pattern: RegExp, wayOut: string][] = [
  *
  * @throws UserError for an input whose meaning is not known
  */
-export function fileInputs(file: OnnxFile): FileInputs {
+export function fileInputs(file: OnnxFile, config: JsonObject): FileInputs {
   const inputs = file.graph.input.filter(({ name }) => !file.weights.has(name));
   const fed: FedInput[] = [];
   const fixed: { name: string; dtype: DataType; value: (sizes: Sizes) => HostTensor }[] = [];
@@ -66,7 +68,7 @@ export function fileInputs(file: OnnxFile): FileInputs {
       /^past_\d+/.test(name) ||
       /^(key|value)_cache/.test(name)
     ) {
-      fixed.push({ name, dtype, value: ({ batch }) => zeros(dtype, pastShape(input, batch)) });
+      fixed.push({ name, dtype, value: ({ batch }) => zeros(dtype, pastShape(input, batch, config)) });
     } else if (name === 'use_cache_branch') {
       fixed.push({ name, dtype, value: () => ({ ...zeros(dtype, [1]), dtype }) });
     } else if (name === 'num_logits_to_keep' || name === 'logits_to_keep') {
@@ -101,11 +103,13 @@ function typeOf(file: OnnxFile, { name, type }: ValueInfoProto): DataType {
   return dtype;
 }
 
-/** Past keys and values have length 0; their other sizes are the model's. */
-function pastShape({ type }: ValueInfoProto, batch: number): number[] {
+/** [rows, heads, 0, size of a head]: past keys and values have length 0; their other sizes are the model's. */
+function pastShape({ type }: ValueInfoProto, batch: number, config: JsonObject): number[] {
   const dims = type?.value.case === 'tensorType' ? (type.value.value.shape?.dim ?? []) : [];
+  const { keyHeads, headSize } = headsOf(config);
+  const expected = [batch, keyHeads, 0, headSize];
   return dims.map(({ value }, axis) =>
-    value.case === 'dimValue' ? Number(value.value) : axis === 0 ? batch : 0,
+    value.case === 'dimValue' ? Number(value.value) : (expected[axis] ?? 0),
   );
 }
 

@@ -1,96 +1,88 @@
 /** @file The linear layers of an exported model: which node multiplies by which weight, and which adds the bias. */
 import type { JsonObject } from '../../../base/json.js';
 import type { OnnxFile } from '../../../onnx/import/file.js';
-import { namesRead } from '../../../onnx/import/specialise.js';
 import type { NodeProto } from '../../../onnx/onnx_pb.js';
 import type { Linear } from '../../network.js';
-import { type FileParameters, isConv1d } from './parameters.js';
+import { orderOf } from './architectures.js';
+import { moduleOf } from './modules.js';
+import { type FileParameters, isConv1d, type Part, shapeOf } from './parameters.js';
+import type { Wiring } from './uses.js';
 
-/** A linear layer in the file. */
+/** A product in the file that is a linear layer, or several with one input, side by side. */
 export interface FileLinear {
-  readonly linear: Linear;
-  /** The product, MatMul or Gemm. */
   readonly product: NodeProto;
-  /** The initializer of its weight. */
-  readonly weight: string;
-  /** The initializer of its bias. */
-  readonly bias?: string;
+  readonly parts: readonly LinearPart[];
   /** The node that adds the bias, where it is not the product itself. */
   readonly addition?: NodeProto;
+  /** Weights are packed integers. */
+  readonly isQuantized: boolean;
 }
+
+export interface LinearPart {
+  readonly linear: Linear;
+  readonly bias?: Part;
+}
+
+const products = new Set(['MatMul', 'Gemm', 'MatMulNBits']);
 
 /** The linear layers of a file, in its order. */
 export function fileLinears(
   file: OnnxFile,
-  { specs, places }: FileParameters,
+  wiring: Wiring,
+  { places }: FileParameters,
   config: JsonObject,
 ): FileLinear[] {
-  const shapes = new Map(specs.map(({ name, shape }) => [name, shape]));
-  const readers = readersOf(file);
-  const sources = sourcesOf(file);
   const linears: FileLinear[] = [];
   for (const product of file.graph.node) {
-    if (product.opType !== 'MatMul' && product.opType !== 'Gemm') continue;
-    const weight = sources(product.input[1] ?? '');
-    const place = places.get(weight);
-    if (place === undefined || place.stored.tensor.shape.length !== 2) continue;
-    const shape = shapes.get(place.parameter) as readonly number[];
-    const module = place.parameter.replace(/\.weight$/, '');
-    const fanInFanOut = isConv1d(config, module);
-    const [inFeatures, outFeatures] = (fanInFanOut ? shape : [...shape].reverse()) as [number, number];
+    if (!products.has(product.opType)) continue;
+    const weights = places.get(wiring.sourceOf(product.input[1] ?? ''))?.parts;
+    if (weights === undefined || weights.some(({ stored }) => shapeOf(stored).length !== 2)) continue;
+    const shapes = weights.map((part) => linearOf(part, product, config));
+    const { biases, addition } = biasOf(product, shapes, places, wiring);
     linears.push({
-      linear: { name: module, weight: place.parameter, inFeatures, outFeatures, fanInFanOut },
       product,
-      weight,
-      ...biasOf(product, outFeatures, places, sources, readers),
+      parts: shapes.map((linear, i) => {
+        const bias = biases?.[i];
+        return bias === undefined ? { linear } : { linear, bias };
+      }),
+      ...(addition === undefined ? {} : { addition }),
+      isQuantized: weights.some(({ stored }) => stored.quantized !== undefined),
     });
   }
   return linears;
 }
 
+function linearOf({ parameter, stored }: Part, product: NodeProto, config: JsonObject): Linear {
+  const { embedding, heads } = orderOf(config);
+  const owner = parameter.replace(/\.weight$/, '');
+  // A tied weight goes by the embedding's name; the layer that multiplies by it is the head.
+  const name = owner === embedding ? (moduleOf(product) ?? (heads[0] as string)) : owner;
+  const fanInFanOut = isConv1d(config, name);
+  const shape = shapeOf(stored);
+  const [inFeatures, outFeatures] = (fanInFanOut ? shape : [...shape].reverse()) as [number, number];
+  return { name, weight: parameter, inFeatures, outFeatures, fanInFanOut };
+}
+
 function biasOf(
   product: NodeProto,
-  outFeatures: number,
+  linears: readonly Linear[],
   places: FileParameters['places'],
-  sources: (name: string) => string,
-  readers: ReadonlyMap<string, NodeProto[]>,
-): Pick<FileLinear, 'bias' | 'addition'> {
-  const isBias = (name: string) => {
-    const shape = places.get(sources(name))?.stored.tensor.shape;
-    return shape?.length === 1 && shape[0] === outFeatures;
+  wiring: Wiring,
+): { biases?: readonly Part[]; addition?: NodeProto } {
+  const partsOf = (name: string | undefined): readonly Part[] | undefined => {
+    const parts = places.get(wiring.sourceOf(name ?? ''))?.parts;
+    const fits =
+      parts?.length === linears.length &&
+      parts.every(({ stored }, i) => String(shapeOf(stored)) === String(linears[i]?.outFeatures));
+    return fits ? parts : undefined;
   };
-  const own = product.input[2];
-  if (product.opType === 'Gemm') return own !== undefined && isBias(own) ? { bias: sources(own) } : {};
-  const next = readers.get(product.output[0] as string) ?? [];
-  const [addition] = next;
-  if (next.length !== 1 || addition?.opType !== 'Add') return {};
-  const other = addition.input.find((name) => name !== product.output[0]);
-  return other !== undefined && isBias(other) ? { bias: sources(other), addition } : {};
-}
-
-function readersOf(file: OnnxFile): Map<string, NodeProto[]> {
-  const readers = new Map<string, NodeProto[]>();
-  for (const node of file.graph.node) {
-    for (const name of namesRead(node)) {
-      const known = readers.get(name);
-      if (known === undefined) readers.set(name, [node]);
-      else known.push(node);
-    }
+  if (product.opType === 'Gemm') {
+    const biases = partsOf(product.input[2]);
+    return biases === undefined ? {} : { biases };
   }
-  // What the file puts out is read by somebody, too.
-  for (const { name } of file.graph.output) readers.delete(name);
-  return readers;
-}
-
-/** Where a value comes from, seen through Identity, Cast and Transpose. */
-function sourcesOf(file: OnnxFile): (name: string) => string {
-  const makers = new Map(file.graph.node.map((node) => [node.output[0], node]));
-  return (name) => {
-    let at = name;
-    for (;;) {
-      const maker = makers.get(at);
-      if (maker === undefined || !['Identity', 'Cast', 'Transpose'].includes(maker.opType)) return at;
-      at = maker.input[0] as string;
-    }
-  };
+  const output = product.output[0] as string;
+  const addition = wiring.onlyReaderOf(output);
+  if (addition?.opType !== 'Add') return {};
+  const biases = partsOf(addition.input.find((name) => name !== output));
+  return biases === undefined ? {} : { biases, addition };
 }

@@ -54,7 +54,8 @@ function architectureOf(config: JsonObject): string {
   return Array.isArray(names) ? String(names[0]) : '';
 }
 
-function mainOutput(file: OnnxFile): ValueInfoProto {
+/** What a file puts out that training is about: logits, or features; not keys and values. */
+export function mainOutput(file: OnnxFile): ValueInfoProto {
   const outputs = file.graph.output.filter(({ name }) => !/^present|key_values|_cache/.test(name));
   const named = ['logits', 'last_hidden_state', 'token_embeddings']
     .map((name) => outputs.find((output) => output.name === name))

@@ -3,13 +3,18 @@ import type { JsonObject } from '../../../base/json.js';
 import type { OnnxFile } from '../../../onnx/import/file.js';
 import type { NodeProto } from '../../../onnx/onnx_pb.js';
 import type { ParameterSpec } from '../../../onnx/program.js';
-import type { StoredParameter, StoredTensor } from '../../../onnx/stored.js';
-import { sizeOf } from '../../../onnx/tensor.js';
-import { moduleOf } from './modules.js';
+import type { Quantization, StoredParameter, StoredTensor } from '../../../onnx/stored.js';
+import { fusedParts } from './genai.js';
+import { initializerNames, isRightOperand } from './naming.js';
 import { areTied } from './tied.js';
+import type { Wiring } from './uses.js';
 
-/** A place in the file where a parameter's elements stand. */
+/** Where the elements of some parameters stand: an initializer of the file, which is one parameter or several side by side. */
 export interface Place {
+  readonly parts: readonly Part[];
+}
+
+export interface Part {
   /** Name of the parameter. */
   readonly parameter: string;
   readonly stored: StoredParameter;
@@ -21,124 +26,130 @@ export interface FileParameters {
   readonly places: ReadonlyMap<string, Place>;
 }
 
-/** A use of an initializer. */
-interface Use {
-  readonly node: NodeProto;
-  readonly index: number;
-}
-
-/** As PyTorch names parameters: modules and attributes, with dots between. */
-const pytorchName = /^\w+(\.\w+)*\.(weight|bias|gamma|beta)$/;
-/** Buffers that are named as parameters are: GPT-2's causal mask. */
-const buffers = /\.attn\.(bias|masked_bias)$/;
-const floats = new Set(['float32', 'float16', 'bfloat16', 'float64']);
 /** Architectures whose RMS norms multiply by 1 + w. */
 const onePlus = new Set(['gemma', 'gemma2', 'gemma3', 'gemma3_text', 'gemma3n_text', 'recurrent_gemma']);
 /** GPT-2's linear layers (transformers' Conv1D), whose weights PyTorch itself stores [in, out]. */
 const conv1d = /\.(c_attn|c_proj|c_fc|q_attn)$/;
-const conv1dTypes = new Set(['gpt2', 'openai-gpt', 'imagegpt', 'decision_transformer', 'gpt_bigcode-conv1d']);
+const conv1dTypes = new Set(['gpt2', 'openai-gpt', 'imagegpt', 'decision_transformer']);
 
 export function isConv1d(config: JsonObject, module: string): boolean {
   return conv1dTypes.has(String(config['model_type'])) && conv1d.test(module);
 }
 
-/** Finds the parameters among a file's initializers. */
-export async function fileParameters(file: OnnxFile, config: JsonObject): Promise<FileParameters> {
-  const uses = usesOf(file);
-  const found = new Map<string, Place[]>();
-  for (const [initializer, tensor] of file.weights) {
-    if (!floats.has(tensor.dtype)) continue;
-    const place = placeOf(config, initializer, tensor, uses.get(initializer) ?? []);
-    if (place === undefined) continue;
-    const known = found.get(place.parameter);
-    if (known === undefined) found.set(place.parameter, [place]);
-    else known.push(place);
+/** Finds the parameters that an output depends on among a file's initializers. */
+export async function fileParameters(
+  file: OnnxFile,
+  wiring: Wiring,
+  output: string,
+  config: JsonObject,
+): Promise<FileParameters> {
+  const needed = wiring.ancestorsOf(output);
+  const found = new Map<string, Part[]>();
+  const initializers = new Map<string, string[]>();
+  for (const [initializer, name] of initializerNames(file, wiring, config)) {
+    // Some files put out more than one thing: poolers that nobody reads.
+    if (!needed.has(initializer)) continue;
+    const tensor = file.weights.get(initializer) as StoredTensor;
+    const parts = fusedParts(name, config).map((part) =>
+      partOf(file, wiring, config, initializer, tensor, part),
+    );
+    initializers.set(
+      initializer,
+      parts.map(({ parameter }) => parameter),
+    );
+    for (const part of parts) {
+      const known = found.get(part.parameter);
+      if (known === undefined) found.set(part.parameter, [part]);
+      else known.push(part);
+    }
   }
-  await tieHead(found, config);
-  const places = new Map<string, Place>();
-  const specs: ParameterSpec[] = [];
-  for (const [name, [first, ...copies]] of found) {
-    if (first === undefined) continue;
-    const { tensor, transposed } = first.stored;
-    const stored: StoredParameter =
-      copies.length === 0 ? first.stored : { ...first.stored, copies: copies.map((copy) => copy.stored) };
-    specs.push({ name, shape: transposed ? [...tensor.shape].reverse() : tensor.shape, stored });
-    for (const place of [first, ...copies])
-      places.set(place.stored.tensor.name, { ...place, parameter: name });
-  }
+  const renamed = await tieHead(found, config);
+  const specs = [...found].map(([name, parts]) => specOf(name, parts));
+  const places = new Map(
+    [...initializers].map(([initializer, names]) => {
+      const parts = names.map((name): Part => {
+        const parameter = renamed.get(name) ?? name;
+        const own = found.get(parameter)?.find(({ stored }) => stored.tensor.name === initializer);
+        return { ...(own as Part), parameter };
+      });
+      return [initializer, { parts }] as const;
+    }),
+  );
   return { specs, places };
 }
 
-/** Who reads each initializer, seen through Identity nodes. */
-function usesOf(file: OnnxFile): Map<string, Use[]> {
-  const alias = new Map<string, string>();
-  const uses = new Map<string, Use[]>();
-  for (const node of file.graph.node) {
-    for (const [index, name] of node.input.entries()) {
-      const source = alias.get(name) ?? name;
-      if (!file.weights.has(source)) continue;
-      const known = uses.get(source);
-      if (node.opType === 'Identity' && node.output[0] !== undefined) alias.set(node.output[0], source);
-      else if (known === undefined) uses.set(source, [{ node, index }]);
-      else known.push({ node, index });
-    }
-  }
-  return uses;
-}
-
-function placeOf(
-  config: JsonObject,
-  initializer: string,
-  tensor: StoredTensor,
-  uses: readonly Use[],
-): Place | undefined {
-  const parameter = parameterName(initializer, tensor, uses);
-  if (parameter === undefined) return undefined;
-  const module = parameter.replace(/\.\w+$/, '');
-  const isUsedAsStored = uses.some(isRightOperand);
-  const transposed = tensor.shape.length === 2 && isUsedAsStored && !isConv1d(config, module);
-  const isFolded =
-    onePlus.has(String(config['model_type'])) &&
-    /norm\.weight$/.test(parameter) &&
-    uses.some(({ node }) => node.opType === 'Mul' || /Simplified|RMS/.test(node.opType));
+function specOf(name: string, [first, ...copies]: readonly Part[]): ParameterSpec {
+  const { stored } = first as Part;
   return {
-    parameter,
-    stored: { tensor, transposed, ...(isFolded ? { offset: 1 } : {}) },
+    name,
+    shape: shapeOf(stored),
+    ...(stored.quantized === undefined ? {} : { trainable: false }),
+    stored: copies.length === 0 ? stored : { ...stored, copies: copies.map((copy) => copy.stored) },
   };
 }
 
-/** The second operand of a product as it stands: [in, out]. */
-function isRightOperand({ node, index }: Use): boolean {
-  if (index !== 1) return false;
-  if (node.opType === 'MatMul' || node.opType === 'FusedMatMul') return true;
-  return node.opType === 'Gemm' && !node.attribute.some(({ name, i }) => name === 'transB' && i === 1n);
+/** A parameter's shape in PyTorch. */
+export function shapeOf({ tensor, transposed, slice, quantized }: StoredParameter): readonly number[] {
+  const whole = quantized === undefined ? tensor.shape : [tensor.shape[0] as number, quantized.columns];
+  const shape = whole.map((size, axis) => (slice?.axis === axis ? slice.length : size));
+  return transposed ? shape.reverse() : shape;
 }
 
-function parameterName(initializer: string, tensor: StoredTensor, uses: readonly Use[]): string | undefined {
-  if (buffers.test(initializer)) return undefined;
-  if (pytorchName.test(initializer)) return initializer;
-  if (sizeOf(tensor.shape) < 2) return undefined;
-  for (const use of uses) {
-    const module = moduleOf(use.node);
-    if (module === undefined) continue;
-    if (tensor.shape.length === 2 && isRightOperand(use)) return `${module}.weight`;
-    if (tensor.shape.length === 1 && /norm|ln_/i.test(module.split('.').at(-1) ?? '')) {
-      if (use.node.opType === 'Mul') return `${module}.weight`;
-    }
-  }
-  return undefined;
+function partOf(
+  file: OnnxFile,
+  wiring: Wiring,
+  config: JsonObject,
+  initializer: string,
+  tensor: StoredTensor,
+  part: { name: string; start?: number; length?: number },
+): Part {
+  const uses = wiring.usesOf(initializer);
+  const module = part.name.replace(/\.\w+$/, '');
+  const quantized = uses.map(({ node }) => quantizationOf(file, node)).find((found) => found !== undefined);
+  const transposed = tensor.shape.length === 2 && uses.some(isRightOperand) && !isConv1d(config, module);
+  const isFolded =
+    onePlus.has(String(config['model_type'])) &&
+    /norm\.weight$/.test(part.name) &&
+    uses.some(({ node }) => node.opType === 'Mul' || /Simplified|RMS/.test(node.opType));
+  return {
+    parameter: part.name,
+    stored: {
+      tensor,
+      transposed,
+      ...(isFolded ? { offset: 1 } : {}),
+      ...(part.start === undefined || part.length === undefined
+        ? {}
+        : { slice: { axis: transposed ? 1 : 0, start: part.start, length: part.length } }),
+      ...(quantized === undefined ? {} : { quantized }),
+    },
+  };
 }
 
-/** Makes the head's weight and the embedding one parameter where the model ties them. */
-async function tieHead(found: Map<string, Place[]>, config: JsonObject): Promise<void> {
-  if (config['tie_word_embeddings'] === false) return;
+function quantizationOf(file: OnnxFile, node: NodeProto): Quantization | undefined {
+  if (node.opType !== 'MatMulNBits') return undefined;
+  const attribute = (name: string) => Number(node.attribute.find((given) => given.name === name)?.i);
+  const [scales, zeroPoints] = [file.weights.get(node.input[2] ?? ''), file.weights.get(node.input[3] ?? '')];
+  if (scales === undefined) return undefined;
+  return {
+    bits: node.attribute.some(({ name }) => name === 'bits') ? attribute('bits') : 4,
+    columns: attribute('K'),
+    blockSize: attribute('block_size'),
+    scales,
+    ...(zeroPoints === undefined ? {} : { zeroPoints }),
+  };
+}
+
+/** Makes the head's weight and the embedding one parameter where the model ties them; returns what is called otherwise. */
+async function tieHead(found: Map<string, Part[]>, config: JsonObject): Promise<Map<string, string>> {
+  if (config['tie_word_embeddings'] === false) return new Map();
   const head = [...found].find(([name]) => /(^|\.)(lm_head|embed_out|decoder)\.weight$/.test(name));
   const embedding = [...found].find(([name]) =>
     /(wte|embed_tokens|word_embeddings|tok_embeddings|embed_in)\.weight$/.test(name),
   );
-  if (head === undefined || embedding === undefined) return;
-  const [copy, original] = [head[1][0] as Place, embedding[1][0] as Place];
-  if (!(await areTied(original.stored, copy.stored))) return;
+  if (head === undefined || embedding === undefined) return new Map();
+  const [copy, original] = [head[1][0] as Part, embedding[1][0] as Part];
+  if (!(await areTied(original.stored, copy.stored))) return new Map();
   found.delete(head[0]);
   embedding[1].push(...head[1]);
+  return new Map([[head[0], embedding[0]]]);
 }

@@ -1,0 +1,194 @@
+/** @file An imported model's graph at given sizes: linear layers with their adapters, the head apart. */
+import type { Graph, Value } from '../../../onnx/graph.js';
+import type { NodeCall } from '../../../onnx/import/reader.js';
+import { rowsOf } from '../../../onnx/import/readers/linalg.js';
+import { readerOf } from '../../../onnx/import/readers/index.js';
+import type { Intercept, SizedFile } from '../../../onnx/import/specialise.js';
+import type { NodeProto } from '../../../onnx/onnx_pb.js';
+import {
+  add,
+  concat,
+  detach,
+  equal,
+  gather,
+  gemm,
+  reshape,
+  split,
+  transpose,
+  unsqueeze,
+  where,
+} from '../../../onnx/operators/index.js';
+import type { StoredParameter } from '../../../onnx/stored.js';
+import type {
+  Adapt,
+  NetworkInputs,
+  NetworkOutputs,
+  SizedNetwork,
+  Sizes,
+  Weight,
+  Weights,
+} from '../../network.js';
+import type { FedInput } from './inputs.js';
+import { fedValue } from './inputs.js';
+import type { FileLinear, LinearPart } from './linears.js';
+import type { FileOutput } from './output.js';
+import type { FileParameters, Part, Place } from './parameters.js';
+
+/** What is known of a file whatever the sizes. */
+export interface ImportedParts {
+  readonly path: string;
+  readonly fed: ReadonlyMap<string, FedInput>;
+  readonly parameters: FileParameters;
+  readonly linears: readonly FileLinear[];
+  readonly output: FileOutput;
+  /** The row of an embedding that PyTorch gives no gradient (padding_idx), by the parameter's name. */
+  readonly paddingRows: ReadonlyMap<string, number>;
+}
+
+export class ImportedAtSizes implements SizedNetwork {
+  readonly #products: ReadonlyMap<NodeProto, FileLinear>;
+  /** Additions of biases, which are part of their products here. */
+  readonly #additions: ReadonlyMap<NodeProto, FileLinear>;
+  readonly #body: readonly NodeProto[];
+
+  constructor(
+    readonly parts: ImportedParts,
+    readonly sizes: Sizes,
+    readonly sized: SizedFile,
+  ) {
+    this.#products = new Map(parts.linears.map((linear) => [linear.product, linear]));
+    this.#additions = new Map(
+      parts.linears.flatMap((linear) => (linear.addition === undefined ? [] : [[linear.addition, linear]])),
+    );
+    const tail = new Set(parts.output.head?.nodes);
+    this.#body = sized.nodes.filter((node) => !tail.has(node));
+  }
+
+  forward(graph: Graph, weights: Weights, inputs: NetworkInputs, adapt?: Adapt): NetworkOutputs {
+    const { kind, name, head } = this.parts.output;
+    const leaves = this.#leaves(graph, weights, inputs);
+    const intercept = this.#intercept(weights, adapt);
+    const values = this.sized.emit(graph, leaves, { nodes: this.#body, intercept });
+    const valueOf = (key: string): Value => {
+      const value = values.get(key);
+      if (value === undefined) throw new Error(`${this.parts.path} does not compute "${key}"`);
+      return value;
+    };
+    if (kind === 'classification') return { kind, logits: valueOf(name) };
+    if (head === undefined) return { kind: 'features', hidden: rowsOf(valueOf(name)) };
+    const hidden = valueOf(head.hidden);
+    return {
+      kind: 'language',
+      hidden: rowsOf(hidden),
+      head: (rows) => {
+        const ranked = reshape(rows, [...hidden.shape.slice(0, -2).map(() => 1), ...rows.shape]);
+        const tail = this.sized.emit(graph, leaves, {
+          values: new Map([...values, [head.hidden, ranked]]),
+          nodes: head.nodes,
+          intercept: (node, call) => withoutReshape(node, call) ?? intercept(node, call),
+        });
+        return rowsOf(tail.get(name) as Value);
+      },
+    };
+  }
+
+  #leaves(graph: Graph, weights: Weights, inputs: NetworkInputs): (name: string) => Value {
+    return (name) => {
+      const input = this.parts.fed.get(name);
+      if (input !== undefined) return fedValue(graph, input, inputs, this.sizes);
+      const { parts } = this.parts.parameters.places.get(name) as Place;
+      const values = parts.map((part) => inFileLayout(weights, part));
+      return concat(values, parts[0]?.stored.slice?.axis ?? 0);
+    };
+  }
+
+  #intercept(weights: Weights, adapt: Adapt | undefined): Intercept {
+    return (node, call) => {
+      const added = this.#additions.get(node);
+      if (added !== undefined) return [call.inputs[node.input.indexOf(added.product.output[0] as string)]];
+      const linear = this.#products.get(node);
+      if (linear !== undefined) return [this.#linear(linear, call, weights, adapt)];
+      if (node.opType === 'Gather') return this.#lookup(node, call);
+      return undefined;
+    };
+  }
+
+  /** A linear layer as a product of rows, bias and adapter included. */
+  #linear(linear: FileLinear, call: NodeCall, weights: Weights, adapt: Adapt | undefined): Value {
+    const x = call.inputs[0] as Value;
+    const rows = rowsOf(x);
+    const outputs = linear.isQuantized
+      ? quantizedOutputs(linear, call, weights)
+      : linear.parts.map((part) => product(rows, part, call, weights));
+    const adapted = outputs.map((output, i) =>
+      adapt === undefined ? output : adapt((linear.parts[i] as LinearPart).linear, rows, output),
+    );
+    const joined = concat(adapted, 1);
+    return reshape(joined, [...x.shape.slice(0, -1), joined.shape[1] as number]);
+  }
+
+  /** An embedding's rows; of the padding's row PyTorch takes no gradient. */
+  #lookup(node: NodeProto, call: NodeCall): Value[] | undefined {
+    const place = this.parts.parameters.places.get(node.input[0] as string);
+    const row = this.parts.paddingRows.get(place?.parts[0]?.parameter ?? '');
+    const [table, ids] = call.inputs;
+    if (row === undefined || table === undefined || ids === undefined) return undefined;
+    const found = gather(table, ids);
+    const isPadding = unsqueeze(equal(ids, row), -1);
+    return [where(isPadding, detach(found), found)];
+  }
+}
+
+/** Behind the head's product rows may be fewer than the file says: what only puts them in order is left out. */
+function withoutReshape(node: NodeProto, { inputs }: NodeCall): (Value | undefined)[] | undefined {
+  return node.opType === 'Reshape' ? [inputs[0]] : undefined;
+}
+
+function product(rows: Value, { linear, bias }: LinearPart, call: NodeCall, weights: Weights): Value {
+  const weight = weights(linear.weight);
+  // [in, out] is what PyTorch has for Conv1D, and the transpose of what it has for any other layer.
+  const isInOut = linear.fanInFanOut !== weight.transposed;
+  return gemm(rows, weight.value, bias === undefined ? call.inputs[2] : inFileLayout(weights, bias), {
+    transB: !isInOut,
+    alpha: call.attributes.float('alpha', 1),
+    beta: call.attributes.float('beta', 1),
+  });
+}
+
+/** Packed weights stay packed while they are frozen; trained ones are products like any other. */
+function quantizedOutputs(linear: FileLinear, call: NodeCall, weights: Weights): Value[] {
+  const { parts } = linear;
+  const isPacked = parts.every((part) => weights(part.linear.weight).asStored === true);
+  if (!isPacked) {
+    const plain = { ...call, inputs: [call.inputs[0], call.inputs[1], call.inputs[5]] };
+    return parts.map((part) => product(rowsOf(call.inputs[0] as Value), part, plain, weights));
+  }
+  const [output] = readerOf(call)(call);
+  const rows = rowsOf(output as Value);
+  const outputs =
+    parts.length === 1
+      ? [rows]
+      : split(
+          rows,
+          1,
+          parts.map(({ linear: { outFeatures } }) => outFeatures),
+        );
+  return outputs.map((part, i) => {
+    const bias = parts[i]?.bias;
+    return bias === undefined ? part : add(part, inFileLayout(weights, bias));
+  });
+}
+
+function inFileLayout(weights: Weights, { parameter, stored }: Part): Value {
+  return asStored(weights(parameter), stored);
+}
+
+/** A parameter as the file has it, from PyTorch's layout or from the file's. */
+function asStored(
+  { value, transposed, asStored: isAsStored = false }: Weight,
+  stored: StoredParameter,
+): Value {
+  const laidOut = transposed === stored.transposed ? value : transpose(value, [1, 0]);
+  const offset = stored.offset ?? 0;
+  return offset === 0 || isAsStored ? laidOut : add(laidOut, offset);
+}
