@@ -65,7 +65,10 @@ describe.each(['gpt2', 'llama', 'llama-tied', 'gemma', 'qwen3', 'bert', 'modernb
   it('keeps its logits where nothing was trained', async () => {
     const before = await unpack(name, 'optimum');
     const after = await merge(before, new Map(), join(scratch, 'same'));
-    const [x, y] = [await runOriginal(before.onnxPath, rows), await runOriginal(after.onnxPath, rows)];
+    const [x, y] = [
+      await runOriginal(before.onnxPath, rows, before.config),
+      await runOriginal(after.onnxPath, rows, after.config),
+    ];
     expect(y.shape).toEqual(x.shape);
     expect(furthest(y.data, x.data)).toBe(0);
     expect(after.network.file.graph.input).toEqual(before.network.file.graph.input);
@@ -80,9 +83,13 @@ describe.each(['gpt2', 'llama', 'llama-tied', 'gemma', 'qwen3', 'bert', 'modernb
     expect([...values.keys()].filter((key) => !known.has(key))).toEqual([]);
     const merged = await merge(one, values, join(scratch, 'one'));
     const otherMerged = await merge(other, values, join(scratch, 'other'));
-    const logits = await runOriginal(merged.onnxPath, rows);
-    expect(furthest(logits.data, (await runOriginal(one.onnxPath, rows)).data)).toBeGreaterThan(0.01);
-    expect(furthest(logits.data, (await runOriginal(otherMerged.onnxPath, rows)).data)).toBeLessThan(2e-5);
+    const logits = await runOriginal(merged.onnxPath, rows, merged.config);
+    expect(furthest(logits.data, (await runOriginal(one.onnxPath, rows, one.config)).data)).toBeGreaterThan(
+      0.01,
+    );
+    expect(
+      furthest(logits.data, (await runOriginal(otherMerged.onnxPath, rows, otherMerged.config)).data),
+    ).toBeLessThan(2e-5);
     for (const spec of merged.network.parameters) {
       const { data } = await readParameter(spec);
       // Gemma's 1 + w is rounded where it is stored.
