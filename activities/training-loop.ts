@@ -49,7 +49,7 @@ export async function train<Recorded>(
   try {
     const recordHere = async (): Promise<void> => {
       if (record !== undefined && recordAt?.has(trainer.step) === true) {
-        recorded.push(await record(trainer.step, trainer.parameters()));
+        recorded.push(await record(trainer.step, await trainer.parameters()));
       }
     };
     const save = (): Promise<void> => saveCheckpoint(context, trainer, { losses, recorded });
@@ -81,7 +81,7 @@ export async function train<Recorded>(
       }
     }
     // The trainer's tensors go back to it on release.
-    const { parameters } = trainer.state();
+    const { parameters } = await trainer.state();
     return { parameters, losses, recorded };
   } finally {
     await trainer.release();
@@ -109,7 +109,7 @@ async function saveCheckpoint<Recorded>(
   along: Along<Recorded>,
 ): Promise<void> {
   await context.checkpoints.save(trainer.step, async (folder) => {
-    await writeFile(join(folder, 'state.safetensors'), encodeTrainingState(trainer.state()));
+    await writeFile(join(folder, 'state.safetensors'), encodeTrainingState(await trainer.state()));
     await writeFile(join(folder, 'along.json'), JSON.stringify(along));
   });
 }

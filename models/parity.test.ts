@@ -129,7 +129,7 @@ function confidenceLoss(graph: Graph, { logits, targets, progress }: LossInputs)
 async function train(program: TrainingProgram, parameters: Tensors, batchOf: (step: number) => Batch) {
   const trainer = await Trainer.create(program, initialState(program, parameters), parseDevice('cpu:2'));
   const report = await trainer.run(Array.from({ length: steps }, (_, step) => batchOf(step)));
-  const { parameters: weights } = trainer.state();
+  const { parameters: weights } = await trainer.state();
   await trainer.release();
   return { ...report, weights };
 }

@@ -111,7 +111,7 @@ describe('a predictor', () => {
     const predictor = await Predictor.create({ config, parameters }, { device });
     const sessions = openSessionCount();
     const mean = async () => {
-      const probabilities = await predictor.choiceProbabilities(items, trainer.parameters());
+      const probabilities = await predictor.choiceProbabilities(items, await trainer.parameters());
       return probabilities.reduce((sum, [first = 0]) => sum + first, 0) / items.length;
     };
     const before = await mean();

@@ -103,7 +103,7 @@ async function advance(
   const trainer = await Trainer.create(program, from, parseDevice(device));
   try {
     await trainer.run(Array.from({ length: to - from.step }, (_, i) => batchAt(from.step + i)));
-    return encodeTrainingState(trainer.state());
+    return encodeTrainingState(await trainer.state());
   } finally {
     await trainer.release();
   }

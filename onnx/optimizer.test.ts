@@ -38,7 +38,7 @@ async function trajectory(optimizer: Optimizer, steps: number, clipNorm?: number
   const norms: number[] = [];
   for (let step = 0; step < steps; step++) {
     const { gradientNorm } = await trainer.run([{ gradient: gradientAt(step) }]);
-    weights.push([...(trainer.parameters()['w']?.data as Float32Array)]);
+    weights.push([...((await trainer.parameters())['w']?.data as Float32Array)]);
     norms.push(gradientNorm[0] as number);
   }
   await trainer.release();

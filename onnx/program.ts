@@ -9,8 +9,10 @@ import {
   stateNames,
   type TrainingDefinition,
 } from './definition.js';
+import type { DeviceKind } from './device.js';
 import { encodeGraph, encodeModel, encodeScan, valueInfo } from './encode.js';
 import type { Value } from './graph.js';
+import { lowered } from './lowering.js';
 import { peakBytes } from './memory.js';
 import { type GraphProto, GraphProtoSchema, TensorProto_DataLocation } from './onnx_pb.js';
 import { slotsOf } from './optimizer.js';
@@ -43,6 +45,8 @@ export interface TrainingProgram {
   readonly inputs: readonly InputSpec[];
   /** What the optimizer remembers for each trained parameter. */
   readonly slots: readonly string[];
+  /** Outputs that the next run is fed: `next:…`, the number of steps aside. */
+  readonly state: readonly string[];
   /** Scalars that a run reports. */
   readonly reports: readonly string[];
   /** Those among them that the loss brought along. */
@@ -57,17 +61,22 @@ export interface TrainingProgram {
   readonly workingBytes: number;
 }
 
-/** Builds the model that takes training steps, or a part of one. */
+/**
+ * Builds the model that takes training steps, or a part of one.
+ *
+ * @param device what it will run on: operators that a device lacks are left out of its model
+ */
 export function buildTrainingProgram(
   definition: TrainingDefinition,
   form: ProgramForm = 'scan',
+  device: DeviceKind = 'cpu',
 ): TrainingProgram {
   if (!definition.parameters.some(({ trainable = true }) => trainable)) {
     throw new RangeError('a training needs at least one parameter that is trained');
   }
   const part = partOf(definition, form);
-  const outputs = { ...part.next, ...part.reports };
-  const encoded = encodeGraph('training', part.inputs, outputs);
+  const { inputs, outputs } = lowered(part.inputs, { ...part.next, ...part.reports }, device);
+  const encoded = encodeGraph('training', inputs, outputs);
   const graph = form === 'scan' ? scanOver(encoded, definition, part) : encoded;
   const model = encodeModel(graph);
   const live = prune((Object.values(outputs)[0] as Value).graph, Object.values(outputs));
@@ -82,6 +91,9 @@ export function buildTrainingProgram(
     parameters: definition.parameters,
     inputs: form === 'apply' ? [] : definition.inputs,
     slots: slotsOf(definition.optimizer),
+    state: Object.keys(part.next)
+      .map(outerName)
+      .filter((name) => name !== 'next:step'),
     reports: Object.keys(part.reports).map(outerName),
     metrics: part.metrics,
     steps: definition.steps,

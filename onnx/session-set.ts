@@ -1,6 +1,6 @@
 /** @file The sessions of one training: those used last stay open, as long as memory allows. */
 import type { InferenceSession } from 'onnxruntime-node';
-import type { Device } from './device.js';
+import { type Device, deviceEntry } from './device.js';
 import type { TrainingProgram } from './program.js';
 import { openSession, type SessionLease } from './session.js';
 
@@ -23,13 +23,15 @@ export class SessionSet {
   }
 
   async open(program: TrainingProgram): Promise<{ readonly session: InferenceSession }> {
-    const { id, model, folder, storedBytes, workingBytes } = program;
+    const { id, model, folder, storedBytes, workingBytes, state } = program;
     let open = this.#open.get(id);
     this.#open.delete(id);
     if (open === undefined) {
       const bytes = model.byteLength + workingBytes;
       await this.#makeRoom(bytes);
-      open = { lease: await openSession(model, this.#device, { folder, storedBytes, workingBytes }), bytes };
+      const resident = deviceEntry(this.#device).training === 'resident' ? state : [];
+      const hints = { folder, storedBytes, workingBytes, resident };
+      open = { lease: await openSession(model, this.#device, hints), bytes };
     }
     this.#open.set(id, open);
     return open.lease;

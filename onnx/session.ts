@@ -18,6 +18,8 @@ export interface SessionHints {
   readonly storedBytes?: number;
   /** About how many bytes a run needs at once. Default 0: few. */
   readonly workingBytes?: number;
+  /** Outputs that stay on the device, as tensors that can be fed again; all others are copied to the host. */
+  readonly resident?: readonly string[];
 }
 
 interface Entry {
@@ -63,8 +65,19 @@ export async function openSession(
   }
 }
 
-function optionsFor({ folder, storedBytes = 0 }: SessionHints): InferenceSession.SessionOptions {
-  if (folder === undefined) return {};
+function optionsFor({
+  folder,
+  storedBytes = 0,
+  resident = [],
+}: SessionHints): InferenceSession.SessionOptions {
+  const locations = Object.fromEntries(resident.map((output) => [output, 'gpu-buffer' as const]));
+  return {
+    ...(resident.length > 0 ? { preferredOutputLocation: locations } : {}),
+    ...(folder === undefined ? {} : mappedFrom(folder, storedBytes)),
+  };
+}
+
+function mappedFrom(folder: string, storedBytes: number): InferenceSession.SessionOptions {
   return {
     extra: {
       session: {

@@ -64,7 +64,7 @@ async function advance(
     const { loss } = await trainer.run(batches(trainer.step, Math.min(to, trainer.step + stride)));
     losses.push(...loss);
   }
-  const bytes = encodeTrainingState(trainer.state());
+  const bytes = encodeTrainingState(await trainer.state());
   await trainer.release();
   return { bytes, losses };
 }
@@ -105,7 +105,7 @@ describe('training', () => {
     const frozen = program(true);
     const trainer = await Trainer.create(frozen, initialState(frozen, parameters), parseDevice('cpu'));
     const { loss } = await trainer.run(batches(0, 10));
-    const state = trainer.state();
+    const state = await trainer.state();
     await trainer.release();
     expect(state.parameters['w1']?.data).toEqual(parameters['w1']?.data);
     expect(state.parameters['w2']?.data).not.toEqual(parameters['w2']?.data);

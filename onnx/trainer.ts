@@ -1,35 +1,34 @@
 /** @file Training: programs of any number of sizes over one state, K steps at a time or a step from several parts. */
 import type ort from 'onnxruntime-node';
 import { fedOf, stateNames, tensorNames } from './definition.js';
-import type { Device } from './device.js';
+import { type Device, deviceEntry } from './device.js';
+import { onHost } from './download.js';
 import type { TrainingProgram } from './program.js';
 import { toOrt } from './session.js';
+import {
+  batchTensors,
+  checked,
+  dispose,
+  hostTensors,
+  numberOf,
+  type OrtTensors,
+  prefixed,
+  readState,
+  replaced,
+  withoutPrefix,
+  zeros,
+} from './ort-tensors.js';
+import { joinReports, type RunReport, type StepReport, stepReports } from './reports.js';
 import { SessionSet } from './session-set.js';
 import type { Tensors, TrainingState } from './state.js';
-import { allocate, dtypeOf, type HostTensor, sizeOf, type TensorData } from './tensor.js';
-import { explainRun, NonFiniteError } from './training-errors.js';
+import type { TensorData } from './tensor.js';
+import { explainRun, NonFiniteError, withBefore } from './training-errors.js';
 
+export type { RunReport, StepReport } from './reports.js';
 export { initialState, type Tensors, type TrainingState } from './state.js';
 
 /** What one step is fed: input → elements, of the input's shape. */
 export type Batch = Readonly<Record<string, TensorData>>;
-
-/** One number for each step of a run. */
-export interface RunReport {
-  readonly loss: Float32Array;
-  /** Global norm of the gradients, before clipping. */
-  readonly gradientNorm: Float32Array;
-  readonly learningRate: Float32Array;
-  readonly metrics: Readonly<Record<string, Float32Array>>;
-}
-
-/** One step's numbers. */
-export interface StepReport {
-  readonly loss: number;
-  readonly gradientNorm: number;
-  readonly learningRate: number;
-  readonly metrics: Readonly<Record<string, number>>;
-}
 
 /** A part of a step's batch, and the program of its size. */
 export interface MicroBatch {
@@ -37,17 +36,17 @@ export interface MicroBatch {
   readonly batch: Batch;
 }
 
-type OrtTensors = Record<string, ort.Tensor>;
-
 /**
  * Runs programs that share one state: those of one architecture and one optimizer, at whatever sizes.
  *
- * Where a whole step is one run, the state lives in two sets of buffers that take turns as what goes in and what comes
- * out, since a node may still read the old value when the new one is written. Where gradients are accumulated first,
- * one set is enough.
+ * In host memory, where a whole step is one run, the state lives in two sets of buffers that take turns as what goes in
+ * and what comes out, since a node may still read the old value when the new one is written; where gradients are
+ * accumulated first, one set is enough. On a device that keeps the state, what a run puts out takes the place of what it
+ * was fed, and is never seen here until somebody asks for it.
  */
 export class Trainer {
   readonly #program: TrainingProgram;
+  readonly #device: Device;
   readonly #sessions: SessionSet;
   readonly #frozen: Readonly<OrtTensors>;
   #current: OrtTensors;
@@ -55,8 +54,9 @@ export class Trainer {
   #gradients: OrtTensors | undefined;
   #lost: unknown;
 
-  private constructor(program: TrainingProgram, sessions: SessionSet, state: TrainingState) {
+  private constructor(program: TrainingProgram, device: Device, sessions: SessionSet, state: TrainingState) {
     this.#program = program;
+    this.#device = device;
     this.#sessions = sessions;
     this.#frozen = Object.fromEntries(
       fedOf(program.parameters).map(({ name, shape }) => [
@@ -80,7 +80,7 @@ export class Trainer {
     const sessions = new SessionSet(device);
     try {
       await sessions.open(program);
-      return new Trainer(program, sessions, state);
+      return new Trainer(program, device, sessions, state);
     } catch (error) {
       await sessions.release();
       throw error;
@@ -112,18 +112,14 @@ export class Trainer {
     if (parts === undefined)
       throw new Error(`a program of the form "${program.form}" takes no steps of its own`);
     const runs: RunReport[] = [];
-    for (const part of parts) runs.push(await this.#steps(program, part));
-    const joined = (of: (run: RunReport) => Float32Array) =>
-      Float32Array.from(runs.flatMap((run) => [...of(run)]));
-    if (runs.length === 1) return runs[0] as RunReport;
-    return {
-      loss: joined(({ loss }) => loss),
-      gradientNorm: joined(({ gradientNorm }) => gradientNorm),
-      learningRate: joined(({ learningRate }) => learningRate),
-      metrics: Object.fromEntries(
-        program.metrics.map((name) => [name, joined(({ metrics }) => metrics[name] as Float32Array)]),
-      ),
-    };
+    for (const part of parts) {
+      try {
+        runs.push(await this.#steps(program, part));
+      } catch (error) {
+        throw withBefore(error, runs.flatMap(stepReports));
+      }
+    }
+    return runs.length === 1 ? (runs[0] as RunReport) : joinReports(runs);
   }
 
   /**
@@ -137,7 +133,7 @@ export class Trainer {
     this.#checkSteps(1);
     const sums = new Map<string, number>();
     let squares = 0;
-    const gradients = this.#clearedGradients();
+    let gradients = this.#clearedGradients();
     for (const [index, { program, batch }] of parts.entries()) {
       const results = await this.#run(
         program,
@@ -148,8 +144,9 @@ export class Trainer {
           ...gradients,
           ...batchTensors(program, [batch], index, false),
         },
-        prefixed(gradients),
+        this.#resident ? undefined : prefixed(gradients),
       );
+      if (this.#resident) gradients = replaced(gradients, results);
       const [total, count] = [numberOf(results, 'total'), numberOf(results, 'count')];
       if (!Number.isFinite(total)) throw new NonFiniteError('loss', total, this.step + 1);
       squares = numberOf(results, 'squares');
@@ -174,65 +171,53 @@ export class Trainer {
     };
   }
 
-  /** The parameters as they are now. The tensors are the trainer's own: read them before the next run. */
-  parameters(): Tensors {
+  /** The parameters as they are now. The tensors may be the trainer's own: read them before the next run. */
+  async parameters(): Promise<Tensors> {
     this.#checkState();
-    const trained = Object.entries(this.#only('parameter')).map(([name, tensor]) => {
-      return [name.slice('parameter:'.length), tensor] as const;
-    });
-    return Object.fromEntries(
-      [...trained, ...Object.entries(this.#frozen)].map(([name, tensor]) => {
-        return [name, { shape: tensor.dims, data: tensor.data as Float32Array }];
-      }),
-    );
+    const trained = await onHost(this.#only('parameter'), this.#device);
+    return { ...withoutPrefix(trained), ...hostTensors(this.#frozen) };
   }
 
   /** A copy of the state, from which another trainer goes on as if it were this one. */
-  state(): TrainingState {
+  async state(): Promise<TrainingState> {
     this.#checkState();
-    const copies = (kind: string): Tensors =>
-      Object.fromEntries(
-        tensorNames(kind, this.#program.parameters).map(({ name, type: { shape } }) => {
-          const { data } = this.#current[name] as ort.Tensor;
-          return [name.slice(kind.length + 1), { shape, data: (data as Float32Array).slice() }];
-        }),
-      );
-    const frozen = Object.entries(this.#frozen).map(([name, tensor]) => {
-      return [name, { shape: tensor.dims, data: (tensor.data as Float32Array).slice() }] as const;
-    });
-    return {
-      step: this.step,
-      parameters: { ...copies('parameter'), ...Object.fromEntries(frozen) },
-      slots: Object.fromEntries(this.#program.slots.map((slot) => [slot, copies(slot)])),
-    };
+    const copies = async (kind: string): Promise<Tensors> =>
+      withoutPrefix(await onHost(this.#only(kind), this.#device), true);
+    const slots: Record<string, Tensors> = {};
+    for (const slot of this.#program.slots) slots[slot] = await copies(slot);
+    const parameters = { ...(await copies('parameter')), ...hostTensors(this.#frozen, true) };
+    return { step: this.step, parameters, slots };
   }
 
-  /** Gives the sessions back. The trainer is not used after. */
+  /** Gives the sessions back, and the memory of a device. The trainer is not used after. */
   async release(): Promise<void> {
+    dispose(this.#current);
     await this.#sessions.release();
   }
 
   async #steps(program: TrainingProgram, batches: readonly Batch[]): Promise<RunReport> {
-    this.#spare ??= this.#emptyState();
+    const spare = this.#resident ? undefined : (this.#spare ??= this.#emptyState());
     const first = this.step;
     const scans = program.form === 'scan';
     const results = await this.#run(
       program,
       { ...this.#frozen, ...this.#current, ...batchTensors(program, batches, 0, scans) },
-      prefixed(this.#spare),
+      spare === undefined ? undefined : prefixed(spare),
     );
     const report = (name: string) => (results[name] as ort.Tensor).data as Float32Array;
     const [loss, gradientNorm] = [report('loss'), report('gradientNorm')];
     const bad = loss.findIndex((value, i) => !Number.isFinite(value) || !Number.isFinite(gradientNorm[i]));
     if (bad >= 0) {
+      if (spare === undefined) dispose(results);
       // The old state is still there: up to the bad step the steps are taken once more.
-      if (bad > 0) await this.#steps(program, batches.slice(0, bad));
+      const before = bad > 0 ? stepReports(await this.#steps(program, batches.slice(0, bad))) : [];
       const [what, value] = Number.isFinite(loss[bad])
         ? (['norm of the gradients', gradientNorm[bad]] as const)
         : (['loss', loss[bad]] as const);
-      throw new NonFiniteError(what, value as number, first + bad + 1);
+      throw new NonFiniteError(what, value as number, first + bad + 1, before);
     }
-    [this.#current, this.#spare] = [this.#spare, this.#current];
+    if (spare === undefined) this.#current = replaced(this.#current, results);
+    else [this.#current, this.#spare] = [spare, this.#current];
     return {
       loss,
       gradientNorm,
@@ -248,8 +233,12 @@ export class Trainer {
       const results = await this.#run(
         apply,
         { step, ...rest, ...gradients, count: toOrt({ shape: [], data: Float32Array.of(count) }) },
-        prefixed(rest),
+        this.#resident ? undefined : prefixed(rest),
       );
+      if (this.#resident) {
+        dispose(gradients);
+        this.#current = { step, ...replaced(rest, results) };
+      }
       (step.data as BigInt64Array)[0] = BigInt(this.step + 1);
       return {
         gradientNorm: numberOf(results, 'gradientNorm'),
@@ -261,15 +250,22 @@ export class Trainer {
     }
   }
 
-  async #run(program: TrainingProgram, feeds: OrtTensors, into: OrtTensors): Promise<OrtTensors> {
+  /** @param into where the new state is written; none: it stays on the device. */
+  async #run(program: TrainingProgram, feeds: OrtTensors, into: OrtTensors | undefined): Promise<OrtTensors> {
     this.#checkState();
-    const reports = program.reports.map((name) => [name, null]);
+    const reports: Record<string, null> = Object.fromEntries(program.reports.map((name) => [name, null]));
     const { session } = await this.#sessions.open(program);
     try {
-      return await session.run(feeds, { ...Object.fromEntries(reports), ...into });
+      // Where outputs stay on the device, all of them have to be fetched: ONNX Runtime tells them by their places.
+      if (into === undefined) return await session.run(feeds);
+      return await session.run(feeds, { ...reports, ...into });
     } catch (error) {
       throw explainRun(error, program.sizes);
     }
+  }
+
+  get #resident(): boolean {
+    return deviceEntry(this.#device).training === 'resident';
   }
 
   #checkState(): void {
@@ -309,71 +305,4 @@ export class Trainer {
     }
     return this.#gradients;
   }
-}
-
-function zeros(names: ReturnType<typeof stateNames>): OrtTensors {
-  return Object.fromEntries(
-    names.map(({ name, type }) => {
-      return [name, toOrt({ shape: type.shape, data: allocate(type.dtype, sizeOf(type.shape)) })];
-    }),
-  );
-}
-
-function prefixed(tensors: OrtTensors): OrtTensors {
-  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [`next:${name}`, tensor]));
-}
-
-function numberOf(results: OrtTensors, name: string): number {
-  return (results[name] as ort.Tensor).data[0] as number;
-}
-
-function readState(state: TrainingState, name: string, shape: readonly number[]): TensorData {
-  if (name === 'step') return BigInt64Array.of(BigInt(state.step));
-  const [kind, key] = [name.slice(0, name.indexOf(':')), name.slice(name.indexOf(':') + 1)];
-  const tensors = kind === 'parameter' ? state.parameters : state.slots[kind];
-  return checked(`${kind} ${key}`, shape, tensors?.[key]).data.slice();
-}
-
-function checked(
-  what: string,
-  shape: readonly number[],
-  tensor: HostTensor<Float32Array> | undefined,
-): HostTensor<Float32Array> {
-  if (tensor === undefined) throw new Error(`the training state lacks ${what}`);
-  if (tensor.shape.join() === shape.join()) return tensor;
-  throw new Error(
-    `the training state has ${what} as [${tensor.shape.join(', ')}], the program as [${shape.join(', ')}]`,
-  );
-}
-
-/** The batches one behind the other; without a Scan the only one, in its own shape. */
-function batchTensors(
-  { inputs }: TrainingProgram,
-  batches: readonly Batch[],
-  firstIndex: number,
-  scans: boolean,
-): OrtTensors {
-  return Object.fromEntries(
-    inputs.map(({ name, dtype, shape }) => {
-      const data = allocate(dtype, batches.length * sizeOf(shape));
-      batches.forEach((batch, i) => {
-        copyInto(data, batch[name], { name, dtype, size: sizeOf(shape), at: i, index: firstIndex + i });
-      });
-      return [`batch:${name}`, toOrt({ shape: scans ? [batches.length, ...shape] : shape, data, dtype })];
-    }),
-  );
-}
-
-function copyInto(
-  all: TensorData,
-  part: TensorData | undefined,
-  { name, dtype, size, at, index }: { name: string; dtype: string; size: number; at: number; index: number },
-): void {
-  if (part === undefined || dtypeOf(part) !== dtype || part.length !== size) {
-    const given = part === undefined ? 'nothing' : `${part.length} of ${dtypeOf(part)}`;
-    throw new Error(
-      `batch ${index}: input "${name}" takes ${size} elements of ${dtype}, and was given ${given}`,
-    );
-  }
-  (all as Float32Array).set(part as Float32Array, at * size);
 }

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseDevice } from './device.js';
+import type { NamedValues } from './encode.js';
+import { evaluate, evaluator } from './evaluate.js';
+import { Graph, type Value } from './graph.js';
+import { lowered, lowerings } from './lowering.js';
+import { add, fusedMatmul, logSoftmax, oneHot, sign, Sum } from './operators/index.js';
+import { prune } from './prune.js';
+import { hasSwiftShader, useSwiftShader } from './testing/swiftshader.js';
+
+const x = { shape: [2, 3, 4], data: Float32Array.from({ length: 24 }, (_, i) => Math.sin(i * 1.7)) };
+const feeds = { x, i: { shape: [2, 3], data: Int32Array.of(0, 4, 2, 1, 1, 3) } };
+
+/** Name of the lowered operator → a graph with it. */
+const cases: Record<string, (x: Value, i: Value) => Value> = {
+  FusedMatMul: (a) =>
+    add(fusedMatmul(a, a, { transB: true, alpha: 0.5 }), fusedMatmul(a, a, { transB: true })),
+  LogSoftmax: (a) => logSoftmax(a, 1),
+  OneHot: (_a, i) => oneHot(i, 5),
+  Sum: (a) => a.graph.emitOne(Sum, [a, a, a.graph.scalar(1)], {}),
+  Sign: (a) => sign(a),
+};
+
+function build(make: (x: Value, i: Value) => Value) {
+  const graph = new Graph();
+  const inputs = [graph.input('x', 'float32', x.shape), graph.input('i', 'int32', [2, 3])] as const;
+  return { inputs, outputs: { y: make(...inputs) } };
+}
+
+function operatorsOf(outputs: NamedValues): string[] {
+  const { y } = outputs as { y: Value };
+  return prune(y.graph, [y]).nodes.map(({ operator }) => operator.name);
+}
+
+it('every lowering is tested', () => {
+  expect(Object.keys(cases).sort()).toEqual(Object.keys(lowerings.webgpu).sort());
+});
+
+describe.each(Object.entries(cases))('%s for WebGPU', (name, make) => {
+  it('is gone, and what stands for it computes the same', async () => {
+    const { inputs, outputs } = build(make);
+    const other = lowered(inputs, outputs, 'webgpu');
+    expect(operatorsOf(outputs)).toContain(name);
+    expect(operatorsOf(other.outputs)).not.toContain(name);
+    const [expected, got] = [await evaluate(outputs, feeds), await evaluate(other.outputs, feeds)];
+    expect(got['y']?.shape).toEqual(expected['y']?.shape);
+    got['y']?.data.forEach((value, i) => expect(value).toBeCloseTo(Number(expected['y']?.data[i]), 5));
+  });
+});
+
+it('a graph that a device can run as it is stays as it is', () => {
+  const { inputs, outputs } = build(cases['LogSoftmax'] as (x: Value) => Value);
+  expect(lowered(inputs, outputs, 'cpu').outputs).toBe(outputs);
+});
+
+describe.runIf(hasSwiftShader)('on WebGPU itself, in software', () => {
+  let remove: () => void;
+  beforeAll(() => {
+    remove = useSwiftShader();
+  });
+  afterAll(() => remove());
+
+  it.each(Object.keys(cases))('%s', async (name) => {
+    const { inputs, outputs } = build(cases[name] as (x: Value, i: Value) => Value);
+    const other = lowered(inputs, outputs, 'webgpu').outputs;
+    const ready = await evaluator(other, parseDevice('webgpu'));
+    const [expected, got] = [await evaluate(outputs, feeds), await ready.run(feeds)];
+    await ready.release();
+    got['y']?.data.forEach((value, i) => expect(value).toBeCloseTo(Number(expected['y']?.data[i]), 5));
+  });
+});

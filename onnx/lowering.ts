@@ -1,0 +1,126 @@
+/**
+ * @file What a device has no kernel for, in operators that it has. ONNX Runtime would run the rest on the CPU, and
+ * carry tensors there and back in every step.
+ */
+import type { DeviceKind } from './device.js';
+import type { NamedValues } from './encode.js';
+import { Graph, type Attributes, type Call, type Operator, type Value } from './graph.js';
+import {
+  add,
+  cast,
+  equal,
+  exp,
+  gemm,
+  greater,
+  log,
+  matmul,
+  mul,
+  reduceMax,
+  reduceSum,
+  sub,
+  transpose,
+  unsqueeze,
+  where,
+} from './operators/index.js';
+import { constantNumbers, need } from './operators/define.js';
+import { prune } from './prune.js';
+import { normalizeAxis } from './shape.js';
+
+type Lowering = (call: Call<Attributes>) => Value[];
+
+/** Kind of device → name of the operator in the table → what stands for it. One entry, one operator. */
+export const lowerings: Readonly<Record<DeviceKind, Readonly<Record<string, Lowering>>>> = {
+  cpu: {},
+  cuda: {},
+  webgpu: {
+    FusedMatMul({ inputs, attributes }) {
+      const [a, b] = [need(inputs, 0), need(inputs, 1)];
+      const { transA, transB, alpha } = attributes as { transA: number; transB: number; alpha: number };
+      if (a.shape.length === 2 && b.shape.length === 2) {
+        return [gemm(a, b, undefined, { transA: transA === 1, transB: transB === 1, alpha })];
+      }
+      const product = matmul(transA === 1 ? swapLast(a) : a, transB === 1 ? swapLast(b) : b);
+      return [alpha === 1 ? product : mul(product, alpha)];
+    },
+    LogSoftmax({ inputs, attributes: { axis } }) {
+      const x = need(inputs, 0);
+      const along = [axis as number];
+      const shifted = sub(x, reduceMax(x, along, true));
+      return [sub(shifted, log(reduceSum(exp(shifted), along, true)))];
+    },
+    OneHot({ inputs, attributes: { axis } }) {
+      const [indices, values] = [need(inputs, 0), need(inputs, 2)];
+      const depth = constantNumbers(inputs, 1)[0] as number;
+      const [off, on] = constantNumbers(inputs, 2) as [number, number];
+      const rank = indices.shape.length + 1;
+      const at = normalizeAxis(axis as number, rank);
+      const shape = Array.from({ length: rank }, (_, i) => (i === at ? depth : 1));
+      const numbers = indices.graph.constant(
+        indices.dtype,
+        shape,
+        Array.from({ length: depth }, (_, i) => i),
+      );
+      return [add(mul(cast(equal(unsqueeze(indices, at), numbers), values.dtype), on - off), off)];
+    },
+    Sum: ({ inputs }) => [inputs.map((_, i) => need(inputs, i)).reduce((sum, value) => add(sum, value))],
+    Sign({ inputs }) {
+      const x = need(inputs, 0);
+      const zero = x.graph.scalar(0, x.dtype);
+      return [where(greater(x, zero), 1, where(greater(zero, x), -1, zero))];
+    },
+  },
+};
+
+function swapLast(x: Value): Value {
+  const axes = x.shape.map((_, axis) => axis);
+  return transpose(x, [...axes.slice(0, -2), x.shape.length - 1, x.shape.length - 2]);
+}
+
+/** What {@link lowered} gives: the same computation in another graph. */
+export interface LoweredGraph {
+  /** In the order of those given. */
+  readonly inputs: readonly Value[];
+  readonly outputs: NamedValues;
+}
+
+/** The same computation in operators that a device has; where it has all of them, the graph itself. */
+export function lowered(inputs: readonly Value[], outputs: NamedValues, kind: DeviceKind): LoweredGraph {
+  const rules = lowerings[kind];
+  const { graph } = Object.values(outputs)[0] as Value;
+  const live = prune(graph, Object.values(outputs));
+  if (!live.nodes.some(({ operator }) => Object.hasOwn(rules, operator.name))) return { inputs, outputs };
+  const copy = new Graph();
+  const copies = new Map<Value, Value>();
+  for (const input of new Set([...inputs, ...live.inputs])) {
+    copies.set(input, copy.input(input.name, input.dtype, input.shape));
+  }
+  const copyOf = (value: Value): Value => {
+    const known = copies.get(value) ?? copyLeaf(copy, value, copyOf);
+    copies.set(value, known);
+    return known;
+  };
+  for (const node of live.nodes) {
+    const call = {
+      inputs: node.inputs.map((input) => (input === undefined ? undefined : copyOf(input))),
+      attributes: node.attributes,
+    };
+    const rule = rules[node.operator.name];
+    const results = copy.within(node.name, () =>
+      rule === undefined ? copy.emit(node.operator as Operator, call.inputs, call.attributes) : rule(call),
+    );
+    node.outputs.forEach((output, i) => copies.set(output, results[i] as Value));
+  }
+  return {
+    inputs: inputs.map(copyOf),
+    outputs: Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, copyOf(value)])),
+  };
+}
+
+/** A value that no node puts out: a constant, a tensor of a file, or another view of one of them. */
+function copyLeaf(copy: Graph, value: Value, copyOf: (value: Value) => Value): Value {
+  if (value.data !== undefined) return copy.constant(value.dtype, value.shape as number[], value.data);
+  if (value.stored !== undefined) return copy.stored(value.stored);
+  if (value.viewOf !== undefined)
+    return copy.view(copyOf(value.viewOf), value.dtype, value.shape as number[]);
+  throw new Error(`${value.name} belongs to no node, and is neither an input nor a constant`);
+}
