@@ -1,5 +1,5 @@
 /** @file Which rows share a batch: those of similar length, so that little is padding. */
-import type { Padding } from './signature.js';
+import type { Padding } from './padding.js';
 
 /**
  * Indices of the rows of each batch. The longest come first: what does not fit into memory shows at once, and later

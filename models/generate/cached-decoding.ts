@@ -2,6 +2,7 @@
 import type { KeyValueCache } from './cache.js';
 import type { Decoder, Logits, WantedLogits } from './decoder.js';
 import type { Decoding } from './decoding.js';
+import type { Padding } from './padding.js';
 
 /** Logits of a prompt that a run may make: larger prompts go in by parts, since only the last position's are read. */
 const promptLogitBytes = 256 * 2 ** 20;
@@ -9,6 +10,7 @@ const promptLogitBytes = 256 * 2 ** 20;
 export class CachedDecoding implements Decoding {
   readonly #decoder: Decoder;
   readonly #cache: KeyValueCache;
+  readonly #side: Padding;
   /** Real tokens of each row. */
   #lengths: number[];
   /** Columns before each row's first token. */
@@ -19,17 +21,23 @@ export class CachedDecoding implements Decoding {
   /** Which of a row's positions in the logits is its last. */
   #last: number[];
 
-  private constructor(decoder: Decoder, prompts: readonly (readonly number[])[]) {
+  private constructor(decoder: Decoder, prompts: readonly (readonly number[])[], side: Padding) {
     this.#decoder = decoder;
+    this.#side = side;
     this.#cache = decoder.cache(prompts.length)!;
     this.#lengths = prompts.map(({ length }) => length);
-    const longest = decoder.signature.padding === 'left' ? Math.max(...this.#lengths) : 0;
+    const longest = side === 'left' ? Math.max(...this.#lengths) : 0;
     this.#padding = this.#lengths.map((length) => Math.max(0, longest - length));
     this.#last = prompts.map(() => 0);
   }
 
-  static async begin(decoder: Decoder, prompts: readonly (readonly number[])[]): Promise<CachedDecoding> {
-    const decoding = new CachedDecoding(decoder, prompts);
+  /** @param side how prompts of different lengths are padded; `none`: they are not, so they are of one length */
+  static async begin(
+    decoder: Decoder,
+    prompts: readonly (readonly number[])[],
+    side: Padding,
+  ): Promise<CachedDecoding> {
+    const decoding = new CachedDecoding(decoder, prompts, side);
     await decoding.#prefill(prompts);
     return decoding;
   }
@@ -73,9 +81,9 @@ export class CachedDecoding implements Decoding {
 
   async #prefill(prompts: readonly (readonly number[])[]): Promise<void> {
     const longest = Math.max(...this.#lengths);
-    const left = this.#decoder.signature.padding === 'left';
+    const left = this.#side === 'left';
     const even = this.#lengths.every((length) => length === longest);
-    const part = this.#promptPart(longest, even);
+    const part = this.#promptPart(longest);
     for (let start = 0; start < longest; start += part) {
       const length = Math.min(part, longest - start);
       const tokens = new Int32Array(this.rows * length);
@@ -97,11 +105,11 @@ export class CachedDecoding implements Decoding {
   }
 
   /** How many tokens of the prompts go in at once. */
-  #promptPart(longest: number, even: boolean): number {
-    const { fixedLength, keptLogits, grouped, cacheBranch, padding, vocabulary } = this.#decoder.signature;
+  #promptPart(longest: number): number {
+    const { fixedLength, keptLogits, cacheBranch, vocabulary } = this.#decoder.signature;
     if (fixedLength !== undefined) return fixedLength;
-    // These begin with an empty cache or not at all; and where rows end at different places, all logits are read.
-    if (grouped || cacheBranch !== undefined || (padding === 'right' && !even)) return longest;
+    // These begin with an empty cache; and where the file keeps rows on the left, it wants them whole.
+    if (cacheBranch !== undefined || this.#side === 'right') return longest;
     if (keptLogits !== undefined) return longest;
     return Math.max(1, Math.min(longest, Math.floor(promptLogitBytes / (4 * this.rows * vocabulary))));
   }

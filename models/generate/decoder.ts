@@ -7,6 +7,7 @@ import { openFileSession } from '../../onnx/file-session.js';
 import { fromFloat16 } from '../../onnx/half.js';
 import { fromOrt, toOrt } from '../../onnx/session.js';
 import { CacheBuffers, KeyValueCache } from './cache.js';
+import { paddingOf, type Padding } from './padding.js';
 import { type DecoderSignature, type IntegerInput, readSignature } from './signature.js';
 
 /** A run's integers, row by row; kept from step to step, since making thousands of bigints a step would show. */
@@ -37,6 +38,7 @@ export class Decoder {
   readonly signature: DecoderSignature;
   /** The most tokens that a row may have: what its positions allow. */
   readonly context: number;
+  #padding: Padding = 'none';
   readonly #session: ort.InferenceSession;
   readonly #path: string;
   readonly #buffers = new CacheBuffers();
@@ -64,11 +66,18 @@ export class Decoder {
   static async open(onnxPath: string, config: JsonObject, device: Device): Promise<Decoder> {
     const session = await openFileSession(onnxPath, device);
     try {
-      return new Decoder(session, await readSignature(session, onnxPath, config), onnxPath, config);
+      const decoder = new Decoder(session, readSignature(session, onnxPath, config), onnxPath, config);
+      decoder.#padding = await paddingOf(decoder);
+      return decoder;
     } catch (error) {
       await session.release();
       throw error;
     }
+  }
+
+  /** How rows of different lengths share a batch. */
+  get padding(): Padding {
+    return this.#padding;
   }
 
   /** An empty cache for some rows; undefined where the file has none. */

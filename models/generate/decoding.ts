@@ -24,5 +24,7 @@ export async function beginDecoding(
   // A file for so many rows gets so many: what the others say is not read.
   const missing = Math.max(0, (fixedBatch ?? 0) - prompts.length);
   const rows = [...prompts, ...Array.from({ length: missing }, () => prompts[0]!)];
-  return cache.length > 0 ? CachedDecoding.begin(decoder, rows) : RecomputedDecoding.begin(decoder, rows);
+  return cache.length > 0
+    ? CachedDecoding.begin(decoder, rows, decoder.padding)
+    : RecomputedDecoding.begin(decoder, rows);
 }

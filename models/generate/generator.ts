@@ -27,6 +27,8 @@ export interface GeneratorSource {
 export interface RunOptions {
   /** Rows that run at once. Default 32. Changes speed and memory, and results by rounding alone. */
   readonly batchSize?: number;
+  /** What the prompts count as, in results and for random numbers: their indices in a larger file. Default 0, 1, … */
+  readonly indices?: readonly number[];
   /** Report the log-probability of each token under the model. */
   readonly logProbabilities?: boolean;
   /** Called with each token as it is chosen, and the text that it made certain. */
@@ -87,10 +89,14 @@ export class Generator {
       throw new UserError('texts that stop a row are looked for in texts: they need a tokenizer');
     }
     this.#check(prompts);
-    const rows = prompts.flatMap((prompt, row) =>
-      Array.from({ length: settings.numReturn }, (_, sample) => this.#row(prompt, row, sample, settings)),
-    );
-    const { padding, fixedBatch } = this.#decoder.signature;
+    const rows = prompts.flatMap((prompt, i) => {
+      const row = options.indices?.[i] ?? i;
+      return Array.from({ length: settings.numReturn }, (_, sample) =>
+        this.#row(prompt, row, sample, settings),
+      );
+    });
+    const { padding } = this.#decoder;
+    const { fixedBatch } = this.#decoder.signature;
     const batchSize = fixedBatch ?? options.batchSize ?? 32;
     if (!Number.isInteger(batchSize) || batchSize < 1) {
       throw new UserError(`batchSize is ${batchSize}; expected a whole number above 0`);

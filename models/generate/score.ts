@@ -1,4 +1,5 @@
 /** @file Log-probabilities of given continuations: one forward pass over each, nothing generated. */
+import { UserError } from '../../base/errors.js';
 import type { Decoder } from './decoder.js';
 import { logProbability } from './sampling.js';
 import { rightPadded } from './recomputed-decoding.js';
@@ -31,6 +32,11 @@ export async function scoreContinuations(
     .sort((a, b) => tokens[b]!.length - tokens[a]!.length || a - b);
   while (order.length > 0) {
     const length = fixedLength ?? tokens[order[0]!]!.length;
+    if (tokens[order[0]!]!.length > length) {
+      throw new UserError(
+        `row ${order[0]} has ${tokens[order[0]!]!.length} tokens, and the model was exported for runs of ${length} alone`,
+      );
+    }
     const most = Math.max(1, Math.floor(logitBytes / (4 * length * vocabulary)));
     const batch = order.splice(0, Math.min(fixedBatch ?? batchSize, most));
     const missing = Math.max(0, (fixedBatch ?? 0) - batch.length);

@@ -1,5 +1,4 @@
 /** @file What an exported decoder reads and puts out, as far as generation has to know: told from names and shapes. */
-import { open } from 'node:fs/promises';
 import type { InferenceSession } from 'onnxruntime-node';
 import { UserError } from '../../base/errors.js';
 import type { JsonObject } from '../../base/json.js';
@@ -12,12 +11,6 @@ export interface CacheSlot {
   /** Its shape: sizes, and where rows and tokens are counted. Rows come before tokens. */
   readonly dims: readonly (number | 'batch' | 'time')[];
 }
-
-/**
- * How rows of different lengths share a batch. `left`: as transformers' generate pads, which needs positions as an
- * input. `right`: as GroupQueryAttention keeps its cache, and for files without one. `none`: they cannot.
- */
-export type Padding = 'left' | 'right' | 'none';
 
 export interface DecoderSignature {
   readonly tokens: IntegerInput;
@@ -32,13 +25,10 @@ export interface DecoderSignature {
   readonly logits: string;
   /** Empty: everything is computed again for each token. */
   readonly cache: readonly CacheSlot[];
-  readonly padding: Padding;
   /** The number of rows that the file was exported for, if it takes no other. */
   readonly fixedBatch?: number;
   /** The number of tokens of a run that the file was exported for, if it takes no other. */
   readonly fixedLength?: number;
-  /** Attention is GroupQueryAttention: a prompt goes in at once. */
-  readonly grouped: boolean;
   /** V */
   readonly vocabulary: number;
 }
@@ -55,11 +45,7 @@ type Metadata = InferenceSession.TensorValueMetadata;
  *
  * @throws UserError for a file that is no decoder (naming the input or output that says so)
  */
-export async function readSignature(
-  session: InferenceSession,
-  path: string,
-  config: JsonObject,
-): Promise<DecoderSignature> {
+export function readSignature(session: InferenceSession, path: string, config: JsonObject): DecoderSignature {
   const inputs = tensorsOf(session.inputMetadata);
   const outputs = tensorsOf(session.outputMetadata);
   const integer = (name: string): IntegerInput | undefined => {
@@ -104,20 +90,7 @@ export async function readSignature(
   if (unknown.length > 0) {
     throw notADecoder(path, `nothing is known to feed to its inputs ${unknown.join(', ')}`);
   }
-  const grouped = cache.length > 0 && (await mentions(path, 'GroupQueryAttention'));
-  return { ...signature, grouped, padding: paddingOf(signature, grouped) };
-}
-
-function paddingOf(
-  { cache, mask, positions }: Pick<DecoderSignature, 'cache' | 'mask' | 'positions'>,
-  grouped: boolean,
-): Padding {
-  // Causal attention does not look to the right, so padding there needs no mask.
-  if (cache.length === 0) return 'right';
-  if (mask === undefined) return 'none';
-  if (grouped) return 'right';
-  // Without positions as an input a row's positions would count its padding.
-  return positions === undefined ? 'none' : 'left';
+  return signature;
 }
 
 function cacheSlots(
@@ -203,24 +176,4 @@ function notADecoder(path: string, why: string): UserError {
 
 function listed(values: ReadonlyMap<string, Metadata>): string {
   return [...values.keys()].slice(0, 8).join(', ');
-}
-
-/** Whether the bytes of a file contain a name. Operators stand before weights, or weights are elsewhere. */
-async function mentions(path: string, name: string): Promise<boolean> {
-  const file = await open(path);
-  try {
-    const chunk = Buffer.alloc(1 << 22);
-    let kept = 0;
-    for (;;) {
-      const { bytesRead } = await file.read(chunk, kept, chunk.length - kept);
-      if (bytesRead === 0) return false;
-      if (chunk.subarray(0, kept + bytesRead).includes(name)) return true;
-      // A name may lie across two chunks.
-      const tail = Math.min(name.length, kept + bytesRead);
-      chunk.copyWithin(0, kept + bytesRead - tail, kept + bytesRead);
-      kept = tail;
-    }
-  } finally {
-    await file.close();
-  }
 }
