@@ -61,6 +61,7 @@ const biased = (name: string, slope: (x: Value) => Value, isOptional: boolean) =
     domain: 'com.microsoft',
     infer: ({ inputs }) => {
       const [x, bias] = [need(inputs, 0), isOptional ? inputs[1] : need(inputs, 1)];
+      if (x.shape.length === 0) throw new ShapeError('a scalar has no columns');
       if (bias !== undefined) {
         sameType(inputs, 0, 1);
         if (!sameShape(bias.shape, x.shape.slice(-1))) {
