@@ -22,6 +22,8 @@ const commands: Record<string, () => Promise<Register>> = {
   up: lifecycle,
   down: lifecycle,
   devices: async () => (await import('./devices.js')).registerDevices,
+  finetune: async () => (await import('./finetune.js')).registerFinetune,
+  predict: async () => (await import('./predict.js')).registerPredict,
   schema: async () => (await import('./schema.js')).registerSchema,
   store: async () => {
     const { registerStore } = await import('./store.js');
