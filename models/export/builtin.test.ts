@@ -207,7 +207,9 @@ describe('a built-in tokenizer', () => {
     for (const text of texts) {
       expect(loaded.encode(text), text).toEqual([tokenizer.bos, ...tokenizer.encode(text)]);
       const ids = tokenizer.encode(text).filter((id) => id !== tokenizer.unk);
-      expect(loaded.decode([tokenizer.bos, ...ids], { skip_special_tokens: true }), text).toBe(tokenizer.decode(ids));
+      expect(loaded.decode([tokenizer.bos, ...ids], { skip_special_tokens: true }), text).toBe(
+        tokenizer.decode(ids),
+      );
     }
   });
 });
