@@ -4,6 +4,7 @@ import type { NodeCall, Reader, Readers } from '../reader.js';
 import { activation } from './activation.js';
 import { attention } from './attention.js';
 import { linalg } from './linalg.js';
+import { maskedSoftmax } from './masked-softmax.js';
 import { movement } from './movement.js';
 import { normalization } from './normalization.js';
 import { plain } from './plain.js';
@@ -16,6 +17,7 @@ const families: readonly Readers[] = [
   plain,
   movement,
   linalg,
+  maskedSoftmax,
   attention,
   rotary,
   normalization,

@@ -1,11 +1,13 @@
 /** @file What moves elements and computes nothing, in every version of the operators. */
-import type { Value } from '../../graph.js';
+import type { Operator, Value } from '../../graph.js';
 import {
+  apply,
   cast,
   concat,
   expand,
   gather,
   gatherElements,
+  operators,
   reshape,
   reverse,
   slice,
@@ -13,6 +15,7 @@ import {
   transpose,
 } from '../../operators/index.js';
 import { broadcast, normalizeAxis, ShapeError } from '../../shape.js';
+import { producerOf } from '../producer.js';
 import type { NodeCall, Readers } from '../reader.js';
 import { input, isEmpty, numbersFrom, numbersOf, sizesOf } from './inputs.js';
 
@@ -102,6 +105,18 @@ function equalParts({ attributes, wanted }: NodeCall, size: number): number[] {
   return Array.from({ length: count }, (_, i) => Math.min(part, size - i * part));
 }
 
+/** Two transposes in a row are one, or none. */
+function turned(x: Value, perm: readonly number[]): Value {
+  const before = producerOf(x);
+  const isTransposed = before?.operator.name === 'Transpose';
+  const source = isTransposed ? (before.inputs[0] as Value) : x;
+  const first = isTransposed
+    ? (before.attributes['perm'] as readonly number[])
+    : x.shape.map((_, axis) => axis);
+  const both = perm.map((axis) => first[axis] as number);
+  return both.every((axis, i) => axis === i) ? source : transpose(source, both);
+}
+
 export const movement: Readers = {
   Reshape: readReshape,
   Squeeze: readSqueeze,
@@ -112,7 +127,7 @@ export const movement: Readers = {
   Transpose: (call) => {
     const x = input(call, 0);
     const perm = call.attributes.ints('perm') ?? x.shape.map((_, axis) => x.shape.length - 1 - axis);
-    return [perm.every((axis, i) => axis === i) ? x : transpose(x, perm)];
+    return [turned(x, perm)];
   },
   Expand: (call) => {
     const x = input(call, 0);
@@ -139,7 +154,9 @@ export const movement: Readers = {
         ),
       ];
     }
-    return [gather(x, indices, axis)];
+    if (indices.data !== undefined) return [gather(x, indices, axis)];
+    // What is computed may be negative, which the entry's gradient knows to handle.
+    return apply(call.graph, operators.get('Gather') as Operator, [x, indices], { axis });
   },
   GatherElements: (call) => {
     const [x, indices] = [input(call, 0), input(call, 1)];
