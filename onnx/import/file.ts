@@ -4,7 +4,6 @@ import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { codeOf, messageOf, UserError } from '../../base/errors.js';
 import {
-  type FunctionProto,
   type GraphProto,
   GraphProtoSchema,
   ModelProtoSchema,
@@ -16,20 +15,20 @@ import {
 import type { StoredTensor } from '../stored.js';
 import { bytesFor, storedTypeOf, tensorOver } from './elements.js';
 import { inOrder } from './order.js';
+import { inlineFunctions } from './readers/functions.js';
 import { tensorBytes } from './tensor-proto.js';
 import { WireError, type WireField, WireFile } from './wire.js';
 
 /** An ONNX file somebody exported. */
 export interface OnnxFile {
   readonly path: string;
-  /** Its graph, without the initializers. */
+  /** Its graph, without the initializers; functions stand in the place of their calls. */
   readonly graph: GraphProto;
   /** Version of each domain's operators, '' being ONNX's own. */
   readonly opsets: ReadonlyMap<string, number>;
   readonly irVersion: bigint;
   /** Who wrote it: `pytorch 2.15.0`. */
   readonly producer: string;
-  readonly functions: readonly FunctionProto[];
   /** The initializers, by name, in the file's order. */
   readonly weights: ReadonlyMap<string, StoredTensor>;
 }
@@ -83,16 +82,16 @@ async function readModel(path: string, file: WireFile): Promise<OnnxFile> {
   const model = decode(ModelProtoSchema, await gather(file, modelParts));
   const graph = decode(GraphProtoSchema, await gather(file, graphParts));
   if (model.opsetImport.length === 0) throw new WireError('it names no operator set', false);
-  graph.node = inOrder(path, graph.node);
+  const inlined = inlineFunctions({ graph, functions: model.functions });
+  inlined.node = inOrder(path, inlined.node);
   return {
     path,
-    graph,
+    graph: inlined,
     opsets: new Map(
       model.opsetImport.map(({ domain, version }) => [plainDomain(domain), Number(version)] as const),
     ),
     irVersion: model.irVersion,
     producer: `${model.producerName} ${model.producerVersion}`.trim(),
-    functions: model.functions,
     weights: await locate(path, file.size, tensors),
   };
 }
