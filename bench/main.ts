@@ -1,5 +1,6 @@
-/** @file `npm run bench`: every measurement, or those named: `npm run bench -- training sweep store`. */
+/** @file `npm run bench`: every measurement, or those named: `npm run bench -- training generation store`. */
 import { UserError } from '../base/errors.js';
+import { benchGeneration } from './generation.js';
 import { benchStore, type StoreBench } from './store.js';
 import { benchSweep } from './sweep.js';
 import { benchTrain } from './train.js';
@@ -12,6 +13,7 @@ const comparisons: Record<string, () => Promise<void>> = {
 
 const benches: Record<string, () => Promise<void>> = {
   training: benchTraining,
+  generation: benchGeneration,
   sweep: benchSweep,
   store: async () => printStore(await benchStore()),
 };
