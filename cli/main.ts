@@ -24,6 +24,7 @@ const commands: Record<string, () => Promise<Register>> = {
   devices: async () => (await import('./devices.js')).registerDevices,
   finetune: async () => (await import('./finetune.js')).registerFinetune,
   predict: async () => (await import('./predict.js')).registerPredict,
+  generate: async () => (await import('./generate.js')).registerGenerate,
   schema: async () => (await import('./schema.js')).registerSchema,
   store: async () => {
     const { registerStore } = await import('./store.js');
