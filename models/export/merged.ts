@@ -81,13 +81,12 @@ function newConfig({ config, head }: MergedModel, files: readonly string[]): Jso
   return Object.keys(settings).length === 0 ? rest : { ...rest, 'transformers.js_config': settings };
 }
 
-function modelProto({ irVersion, producer, opsets, functions }: OnnxFile, graph: GraphProto): ModelProto {
+function modelProto({ irVersion, producer, opsets }: OnnxFile, graph: GraphProto): ModelProto {
   return create(ModelProtoSchema, {
     irVersion,
     producerName: 'temper',
     docString: `weights trained with Temper; the graph was exported by ${producer || 'an unnamed exporter'}`,
     opsetImport: [...opsets].map(([domain, version]) => ({ domain, version: BigInt(version) })),
-    functions: [...functions],
     graph,
   });
 }
