@@ -199,7 +199,7 @@ function adapterConfig(adapter: NewAdapter, saved: readonly string[]): JsonObjec
   const modules = Object.keys(adapter.tensors)
     .filter((key) => key.endsWith('.lora_A.weight'))
     .map((key) => key.slice(prefix.length, -'.lora_A.weight'.length));
-  const heads = [...new Set(saved.map((name) => name.replace(/\.\w+$/, '')))].sort();
+  const heads = [...new Set(saved.map(savedModule))].sort();
   const list = (pattern: string | readonly string[]) =>
     typeof pattern === 'string' ? pattern : [...pattern];
   return {
@@ -223,6 +223,11 @@ function adapterConfig(adapter: NewAdapter, saved: readonly string[]): JsonObjec
     use_dora: false,
     use_rslora: rankStabilized,
   };
+}
+
+/** PEFT saves classifiers as one module, whatever they are made of (RoBERTa's has two layers). */
+function savedModule(parameter: string): string {
+  return parameter.replace(/^(classifier|score)\..*$|\.\w+$/, '$1');
 }
 
 function shapeText(tensor: Parameter | undefined): string {
