@@ -8,6 +8,7 @@ import type { ParameterSpec } from '../../onnx/program.js';
 import type { Linear, Network, SizedNetwork, Sizes } from '../network.js';
 import { contextOf, padIdOf } from './config.js';
 import { type FileInputs, fileInputs } from './imported/inputs.js';
+import { residualStream } from './imported/layers.js';
 import { fileLinears } from './imported/linears.js';
 import { fileOutput, mainOutput } from './imported/output.js';
 import { fileParameters, type Part, type Place } from './imported/parameters.js';
@@ -44,6 +45,7 @@ export async function importNetwork({
   const parameters = await fileParameters(file, wiring, mainOutput(file).name, config);
   const linears = fileLinears(file, wiring, parameters, config);
   const output = fileOutput(file, linears, config);
+  const stream = residualStream(wiring, output.head?.hidden ?? output.name, parameters, config);
   const parts: ImportedParts = {
     path: onnxPath,
     fed: new Map(inputs.fed.map((input) => [input.name, input])),
@@ -51,6 +53,7 @@ export async function importNetwork({
     linears,
     output,
     paddingRows: paddingRows(parameters.specs, config),
+    ...(stream === undefined ? {} : { stream }),
   };
   const context = contextOf(config);
   const sized = new Map<string, Promise<SizedNetwork>>();

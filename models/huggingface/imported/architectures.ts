@@ -102,6 +102,9 @@ const orders: Readonly<Record<string, Order>> = {
   },
 };
 
+/** What architectures call the weight of their token embedding. */
+export const tokenEmbedding = /(^|\.)(wte|embed_tokens|word_embeddings|tok_embeddings|embed_in)\.weight$/;
+
 /** Whatever is not listed is laid out as Llama: Qwen, Mistral, SmolLM, OLMo, Granite and most that came after it. */
 export function orderOf(config: JsonObject): Order {
   return orders[String(config['model_type'])] ?? llama;
@@ -111,6 +114,14 @@ export function orderOf(config: JsonObject): Order {
 export function linearOrder(config: JsonObject): string[] {
   const { layers, linears, heads } = orderOf(config);
   return [...perLayer(config, layers, linears), ...heads];
+}
+
+/**
+ * The name of a module in a model without a head: transformers leaves out what the whole model is called, `bert.` or
+ * `model.`.
+ */
+export function withoutModel(module: string): string {
+  return module.replace(/^[^.]+\./, '');
 }
 
 /** The norms in the order in which they run. */

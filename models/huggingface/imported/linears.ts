@@ -3,7 +3,7 @@ import type { JsonObject } from '../../../base/json.js';
 import type { OnnxFile } from '../../../onnx/import/file.js';
 import type { NodeProto } from '../../../onnx/onnx_pb.js';
 import type { Linear } from '../../network.js';
-import { orderOf } from './architectures.js';
+import { orderOf, tokenEmbedding } from './architectures.js';
 import { moduleOf } from './modules.js';
 import { type FileParameters, isConv1d, type Part, shapeOf } from './parameters.js';
 import type { Wiring } from './uses.js';
@@ -53,10 +53,10 @@ export function fileLinears(
 }
 
 function linearOf({ parameter, stored }: Part, product: NodeProto, config: JsonObject): Linear {
-  const { embedding, heads } = orderOf(config);
+  const { heads } = orderOf(config);
   const owner = parameter.replace(/\.weight$/, '');
   // A tied weight goes by the embedding's name; the layer that multiplies by it is the head.
-  const name = owner === embedding ? (moduleOf(product) ?? (heads[0] as string)) : owner;
+  const name = tokenEmbedding.test(parameter) ? (moduleOf(product) ?? (heads[0] as string)) : owner;
   const fanInFanOut = isConv1d(config, name);
   const shape = shapeOf(stored);
   const [inFeatures, outFeatures] = (fanInFanOut ? shape : [...shape].reverse()) as [number, number];

@@ -4,7 +4,7 @@ import type { OnnxFile } from '../../../onnx/import/file.js';
 import type { NodeProto } from '../../../onnx/onnx_pb.js';
 import type { StoredTensor } from '../../../onnx/stored.js';
 import { sizeOf } from '../../../onnx/tensor.js';
-import { linearOrder, normOrder, orderOf } from './architectures.js';
+import { linearOrder, normOrder, orderOf, withoutModel } from './architectures.js';
 import { isBuilders, plainName } from './genai.js';
 import { moduleOf } from './modules.js';
 import type { Use, Wiring } from './uses.js';
@@ -115,7 +115,11 @@ function inOrderOfUse(orphans: readonly Orphan[], file: OnnxFile, wiring: Wiring
  */
 function nameOrphans(names: Map<string, string>, orphans: readonly Orphan[], config: JsonObject): void {
   const known = new Set(names.values());
-  const missing = (order: readonly string[]) => order.filter((module) => !known.has(`${module}.weight`));
+  const isWhole = [...known].some((name) => name.startsWith(`${orderOf(config).layers}.`));
+  const missing = (order: readonly string[]) =>
+    order
+      .map((module) => (isWhole ? module : withoutModel(module)))
+      .filter((module) => !known.has(`${module}.weight`));
   const linears = orphans.filter(({ role }) => role === 'linear');
   const expected = missing(linearOrder(config));
   linears.forEach(({ initializer }, i) => {

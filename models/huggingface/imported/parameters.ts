@@ -4,6 +4,7 @@ import type { OnnxFile } from '../../../onnx/import/file.js';
 import type { NodeProto } from '../../../onnx/onnx_pb.js';
 import type { ParameterSpec } from '../../../onnx/program.js';
 import type { Quantization, StoredParameter, StoredTensor } from '../../../onnx/stored.js';
+import { tokenEmbedding } from './architectures.js';
 import { fusedParts } from './genai.js';
 import { initializerNames, isRightOperand } from './naming.js';
 import { areTied } from './tied.js';
@@ -143,9 +144,7 @@ function quantizationOf(file: OnnxFile, node: NodeProto): Quantization | undefin
 async function tieHead(found: Map<string, Part[]>, config: JsonObject): Promise<Map<string, string>> {
   if (config['tie_word_embeddings'] === false) return new Map();
   const head = [...found].find(([name]) => /(^|\.)(lm_head|embed_out|decoder)\.weight$/.test(name));
-  const embedding = [...found].find(([name]) =>
-    /(wte|embed_tokens|word_embeddings|tok_embeddings|embed_in)\.weight$/.test(name),
-  );
+  const embedding = [...found].find(([name]) => tokenEmbedding.test(name));
   if (head === undefined || embedding === undefined) return new Map();
   const [copy, original] = [head[1][0] as Part, embedding[1][0] as Part];
   if (!(await areTied(original.stored, copy.stored))) return new Map();

@@ -1,9 +1,10 @@
 /** @file An imported model's graph at given sizes: linear layers with their adapters, the head apart. */
+import { UserError } from '../../../base/errors.js';
 import type { Graph, Value } from '../../../onnx/graph.js';
 import type { NodeCall } from '../../../onnx/import/reader.js';
 import { rowsOf } from '../../../onnx/import/readers/linalg.js';
 import { readerOf } from '../../../onnx/import/readers/index.js';
-import type { Intercept, SizedFile } from '../../../onnx/import/specialise.js';
+import type { FileValues, Intercept, SizedFile } from '../../../onnx/import/specialise.js';
 import type { NodeProto } from '../../../onnx/onnx_pb.js';
 import {
   add,
@@ -41,6 +42,8 @@ export interface ImportedParts {
   readonly parameters: FileParameters;
   readonly linears: readonly FileLinear[];
   readonly output: FileOutput;
+  /** The nodes that put out the residual stream, where it can be made out. */
+  readonly stream?: readonly NodeProto[];
   /** The row of an embedding that PyTorch gives no gradient (padding_idx), by the parameter's name. */
   readonly paddingRows: ReadonlyMap<string, number>;
 }
@@ -50,6 +53,8 @@ export class ImportedAtSizes implements SizedNetwork {
   /** Additions of biases, which are part of their products here. */
   readonly #additions: ReadonlyMap<NodeProto, FileLinear>;
   readonly #body: readonly NodeProto[];
+  /** What forward computed, by the graph that it was added to. */
+  readonly #values = new WeakMap<Graph, FileValues>();
 
   constructor(
     readonly parts: ImportedParts,
@@ -69,6 +74,7 @@ export class ImportedAtSizes implements SizedNetwork {
     const leaves = this.#leaves(graph, weights, inputs);
     const intercept = this.#intercept(weights, adapt);
     const values = this.sized.emit(graph, leaves, { nodes: this.#body, intercept });
+    this.#values.set(graph, values);
     const valueOf = (key: string): Value => {
       const value = values.get(key);
       if (value === undefined) throw new Error(`${this.parts.path} does not compute "${key}"`);
@@ -90,6 +96,24 @@ export class ImportedAtSizes implements SizedNetwork {
         return rowsOf(tail.get(name) as Value);
       },
     };
+  }
+
+  layer(graph: Graph, index: number): Value {
+    const { stream, path } = this.parts;
+    const values = this.#values.get(graph);
+    if (values === undefined) throw new Error('layers are those of a graph that forward was added to');
+    if (stream === undefined) {
+      throw new UserError(
+        `${path}: its blocks cannot be told apart, so there are no hidden states of layers`,
+      );
+    }
+    const node = stream[index];
+    if (node === undefined) {
+      throw new UserError(
+        `there is no layer ${index}: ${path} has 0 (the embedding) to ${stream.length - 1}`,
+      );
+    }
+    return rowsOf(streamOf(node, values));
   }
 
   #leaves(graph: Graph, weights: Weights, inputs: NetworkInputs): (name: string) => Value {
@@ -137,6 +161,17 @@ export class ImportedAtSizes implements SizedNetwork {
     const isPadding = unsqueeze(equal(ids, row), -1);
     return [where(isPadding, detach(found), found)];
   }
+}
+
+/** What a node adds to the residual stream; where norm and addition are one operator, the sum. */
+function streamOf(node: NodeProto, values: FileValues): Value {
+  const valueOf = (name: string | undefined) => values.get(name ?? '');
+  if (!node.opType.startsWith('Skip')) return valueOf(node.output[0]) as Value;
+  const sum = valueOf(node.output[3]);
+  if (sum !== undefined) return sum;
+  const bias = valueOf(node.input[node.opType === 'SkipLayerNormalization' ? 4 : 3]);
+  const added = add(valueOf(node.input[0]) as Value, valueOf(node.input[1]) as Value);
+  return bias === undefined ? added : add(added, bias);
 }
 
 /** Behind the head's product rows may be fewer than the file says: what only puts them in order is left out. */

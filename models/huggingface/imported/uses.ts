@@ -20,8 +20,8 @@ export class Wiring {
 
   constructor(readonly file: OnnxFile) {
     for (const node of file.graph.node) {
-      for (const name of node.output) this.#makers.set(name, node);
-      for (const [index, name] of node.input.entries()) this.#addUse(name, { node, index });
+      for (const name of node.output) if (name !== '') this.#makers.set(name, node);
+      for (const [index, name] of node.input.entries()) if (name !== '') this.#addUse(name, { node, index });
       for (const name of namesRead(node)) {
         if (!node.input.includes(name)) this.#addUse(name, { node, index: -1 });
       }
@@ -37,6 +37,10 @@ export class Wiring {
 
   makerOf(name: string): NodeProto | undefined {
     return this.#makers.get(name);
+  }
+
+  directUsesOf(name: string): readonly Use[] {
+    return this.#uses.get(name) ?? [];
   }
 
   /** Who reads a value, seen through nodes that only hand it on. */
