@@ -17,18 +17,28 @@ export class DifferentiationError extends Error {
  * depends on it through an operator without a gradient.
  */
 export function differentiate(loss: Value, wrt: readonly Value[]): Value[] {
+  const { graph } = loss;
+  const nodes = graph.nodes.filter((node) => !node.inside);
+  const dependent = dependents(nodes, wrt);
+  const gradients = startAt(loss);
+  graph.within('backward', () => {
+    for (const node of nodes.reverse()) backpropagate(node, dependent, gradients);
+  });
+  return gradientsOf(wrt, gradients);
+}
+
+/** The gradients known before anything is differentiated: that of the loss itself, 1. */
+export function startAt(loss: Value): Map<Value, Value> {
   if (loss.shape.length > 0 || !isFloat(loss.dtype)) {
     throw new DifferentiationError(
       `only a scalar can be differentiated, and ${loss.name} is ${loss.typeText}`,
     );
   }
-  const { graph } = loss;
-  const nodes = graph.nodes.filter((node) => !node.inside);
-  const dependent = dependents(nodes, wrt);
-  const gradients = new Map<Value, Value>([[loss, graph.scalar(1, loss.dtype)]]);
-  graph.within('backward', () => {
-    for (const node of nodes.reverse()) backpropagate(node, dependent, gradients);
-  });
+  return new Map([[loss, loss.graph.scalar(1, loss.dtype)]]);
+}
+
+/** What was asked for among the gradients that were found. */
+export function gradientsOf(wrt: readonly Value[], gradients: ReadonlyMap<Value, Value>): Value[] {
   return wrt.map((value) => {
     const gradient = gradients.get(value);
     if (gradient !== undefined) return gradient;
@@ -37,7 +47,7 @@ export function differentiate(loss: Value, wrt: readonly Value[]): Value[] {
 }
 
 /** Everything that depends on one of the values, other than through detach(). */
-function dependents(nodes: readonly Node[], wrt: readonly Value[]): Set<Value> {
+export function dependents(nodes: readonly Node[], wrt: readonly Value[]): Set<Value> {
   const dependent = new Set(wrt);
   for (const node of nodes) {
     if (node.operator === Detach) continue;
@@ -47,7 +57,8 @@ function dependents(nodes: readonly Node[], wrt: readonly Value[]): Set<Value> {
   return dependent;
 }
 
-function backpropagate(node: Node, dependent: ReadonlySet<Value>, gradients: Map<Value, Value>): void {
+/** Adds what a node passes on to the gradients of its inputs, once those of its outputs are known. */
+export function backpropagate(node: Node, dependent: ReadonlySet<Value>, gradients: Map<Value, Value>): void {
   const upstream = node.outputs.map((output) => gradients.get(output));
   const wanted = node.inputs.map(
     (input) => input !== undefined && isFloat(input.dtype) && dependent.has(input),

@@ -15,6 +15,7 @@ import { Graph, type Value, type ValueType } from './graph.js';
 import { add, cast, div, reduceSumSquare } from './operators/index.js';
 import { optimize, slotsOf, type Update, type Updated } from './optimizer.js';
 import { differentiateRecomputing } from './recompute.js';
+import { inOrderOfAddition } from './run-order.js';
 
 /** A graph with what goes in and what comes out, by the names that a session knows them by. */
 export interface StepGraph {
@@ -41,7 +42,7 @@ export function stepGraph(definition: TrainingDefinition, named: Naming = asIs):
   return {
     inputs: builder.declared,
     next: { [named('next:step')]: add(state('step'), 1), ...next },
-    reports: builder.reports({ loss, gradientNorm, learningRate: rate, ...metrics }),
+    reports: builder.reports({ loss, gradientNorm, learningRate: rate, ...metrics }, gradients),
     metrics: Object.keys(metrics),
   };
 }
@@ -67,7 +68,7 @@ export function accumulationGraph(definition: TrainingDefinition): StepGraph {
     next: Object.fromEntries(
       trainedOf(parameters).map(({ name }, i) => [`next:gradient:${name}`, sums[i] as Value]),
     ),
-    reports: builder.reports({ total, count, squares, ...metrics }),
+    reports: builder.reports({ total, count, squares, ...metrics }, gradients, sums),
     metrics: Object.keys(metrics),
   };
 }
@@ -207,10 +208,18 @@ class Builder {
     return { next: Object.fromEntries(next) as Record<string, Value>, gradientNorm, rate };
   }
 
-  reports(values: Readonly<Record<string, Value>>): Record<string, Value> {
-    return Object.fromEntries(
-      Object.entries(values).map(([name, value]) => [this.#named(name), cast(value, 'float32')]),
-    );
+  /** The scalars that are put out; the last nodes of the graph. */
+  reports(
+    values: Readonly<Record<string, Value>>,
+    gradients: readonly Value[] = [],
+    results = gradients,
+  ): Record<string, Value> {
+    const scalars = Object.entries(values).map(([name, value]) => [name, cast(value, 'float32')] as const);
+    // What is computed again has to be used up before more is; where everything is kept, the order wins nothing.
+    const ordered = this.#definition.recompute === true && gradients.length > 0;
+    const order = ordered ? inOrderOfAddition(gradients, results) : undefined;
+    const all = order === undefined ? scalars : [...scalars, ['order', order] as const];
+    return Object.fromEntries(all.map(([name, value]) => [this.#named(name), value]));
   }
 }
 
