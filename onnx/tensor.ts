@@ -114,7 +114,7 @@ function packNibbles(values: readonly number[]): Uint8Array {
 export function dataOver(dtype: DataType, bytes: Uint8Array): TensorData {
   const ArrayType = arrayTypes[dtype];
   const size = ArrayType.BYTES_PER_ELEMENT;
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   return new ArrayType(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size);
 }
 

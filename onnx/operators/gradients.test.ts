@@ -61,6 +61,7 @@ describe('the operator table', () => {
         "IsNaN",
         "Less",
         "LessOrEqual",
+        "MatMulInteger",
         "Not",
         "OneHot",
         "Or",

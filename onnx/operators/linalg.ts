@@ -27,19 +27,24 @@ function asMatrices(a: Shape, b: Shape): { a: Shape; b: Shape } {
   return { a: a.length === 1 ? [1, ...a] : a, b: b.length === 1 ? [...b, 1] : b };
 }
 
-/** A·B over the last two axes, the others broadcast; a vector is a row on the left, a column on the right. */
+/** The shape of numpy's A·B: a vector is a row on the left, a column on the right, and is gone from the result. */
+export function matrixProductShape(a: Shape, b: Shape): Shape {
+  const matrices = asMatrices(a, b);
+  const shape = productShape(matrices.a, matrices.b, false, false);
+  const row = a.length === 1 ? shape.length - 2 : undefined;
+  const column = b.length === 1 ? shape.length - 1 : undefined;
+  return shape.filter((_, axis) => axis !== row && axis !== column);
+}
+
+/** A·B over the last two axes, the others broadcast; vectors as in numpy. */
 export const MatMul = operator({
   name: 'MatMul',
-  infer: ({ inputs }) => {
-    const [{ shape: a }, { shape: b }] = [need(inputs, 0), need(inputs, 1)];
-    const matrices = asMatrices(a, b);
-    const shape = productShape(matrices.a, matrices.b, false, false);
-    const kept = shape.filter(
-      (_, axis) =>
-        !(a.length === 1 && axis === shape.length - 2) && !(b.length === 1 && axis === shape.length - 1),
-    );
-    return [{ dtype: sameType(inputs, 0, 1), shape: kept }];
-  },
+  infer: ({ inputs }) => [
+    {
+      dtype: sameType(inputs, 0, 1),
+      shape: matrixProductShape(need(inputs, 0).shape, need(inputs, 1).shape),
+    },
+  ],
   gradient: ({ inputs, gradients, wanted }) => {
     const matrices = asMatrices(need(inputs, 0).shape, need(inputs, 1).shape);
     const [a, b] = [reshape(need(inputs, 0), matrices.a), reshape(need(inputs, 1), matrices.b)];

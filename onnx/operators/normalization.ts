@@ -2,10 +2,11 @@
 import type { Value, ValueType } from '../graph.js';
 import { broadcast, normalizeAxis, sameShape, type Shape, ShapeError, shapeText } from '../shape.js';
 import { composite, need, NoGradient, operator } from './define.js';
-import { add, div, mul, neg, reciprocal, sqrt, sub } from './elementwise.js';
+import { abs, add, div, mul, neg, reciprocal, sign, sqrt, sub } from './elementwise.js';
+import { greater, where } from './logic.js';
 import { expand, sumLeading } from './movement.js';
 import { unbroadcast } from './pointwise.js';
-import { reduceMean } from './reduction.js';
+import { reduceMean, reduceSum, reduceSumSquare } from './reduction.js';
 
 type NormAttributes = { axis: number; epsilon: number };
 /** `stash_type` is the precision of the statistics: float32 (1) is the only one here. */
@@ -161,3 +162,31 @@ export const SimplifiedLayerNormalization = operator<LayerNormAttributes>({
     return rmsGradient({ scale, normal: mul(x, inverse), inverse, dy }, axes, wanted);
   },
 });
+
+/**
+ * x / ‖x‖ along an axis, ‖·‖ being the sum of magnitudes (p = 1) or the root of the sum of squares (p = 2). Where
+ * everything is 0 the result is 0, and so is the gradient here: nothing has a direction.
+ */
+export const LpNormalization = operator<{ axis: number; p: number }>({
+  name: 'LpNormalization',
+  attributes: { axis: 'int', p: 'int' },
+  defaults: { axis: -1, p: 2 },
+  infer: ({ inputs, attributes: { axis, p } }) => {
+    const x = need(inputs, 0);
+    normalizeAxis(axis, x.shape.length);
+    if (p !== 1 && p !== 2) throw new ShapeError(`p is ${p}, and has to be 1 or 2`);
+    return [x];
+  },
+  gradient: ({ inputs, outputs, gradients, attributes: { axis, p } }) => {
+    const [x, y, dy] = [need(inputs, 0), need(outputs, 0), need(gradients, 0)];
+    const norm = p === 1 ? reduceSum(abs(x), [axis], true) : sqrt(reduceSumSquare(x, [axis], true));
+    const direction = p === 1 ? sign(x) : y;
+    const rest = sub(dy, mul(direction, reduceSum(mul(dy, y), [axis], true)));
+    return [where(greater(norm, 0), div(rest, norm), 0)];
+  },
+});
+
+/** x / ‖x‖ along an axis. */
+export function lpNormalize(x: Value, axis = -1, p: 1 | 2 = 2): Value {
+  return x.graph.emitOne(LpNormalization, [x], { axis, p });
+}

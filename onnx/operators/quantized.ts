@@ -4,7 +4,7 @@ import { dimAt, normalizeAxis, type Shape, ShapeError, shapeText, staticShape } 
 import { type DataType, isFloat, sizeOf } from '../tensor.js';
 import { forwardOnly, need, NoGradient, operator } from './define.js';
 import { mul, sub } from './elementwise.js';
-import { gemm } from './linalg.js';
+import { gemm, matrixProductShape } from './linalg.js';
 import { expand, sumLeading } from './movement.js';
 import { reshape, unsqueeze } from './reshape.js';
 import { slice } from './slice.js';
@@ -163,6 +163,19 @@ export const GatherBlockQuantized = operator<Gathered>({
     return [
       { dtype: scales.dtype, shape: [...shape.slice(0, at), ...indices.shape, ...shape.slice(at + 1)] },
     ];
+  },
+  gradient: frozen,
+});
+
+/** A · B of integers of eight bits, from which zero points are subtracted first. */
+export const MatMulInteger = operator({
+  name: 'MatMulInteger',
+  infer: ({ inputs }) => {
+    const [a, b] = [need(inputs, 0), need(inputs, 1)];
+    for (const { dtype } of [a, b]) {
+      if (dtype !== 'uint8' && dtype !== 'int8') throw new ShapeError(`${dtype} is no integer of eight bits`);
+    }
+    return [{ dtype: 'int32', shape: matrixProductShape(a.shape, b.shape) }];
   },
   gradient: frozen,
 });

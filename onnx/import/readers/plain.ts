@@ -5,7 +5,6 @@ import {
   cast,
   div,
   identity,
-  layerNorm,
   logSoftmax,
   max,
   min,
@@ -78,20 +77,6 @@ function readPow(call: NodeCall): Value[] {
   return [pow(x, cast(exponent, x.dtype))];
 }
 
-function readLayerNormalization(call: NodeCall): Value[] {
-  const [x, scale] = [input(call, 0), input(call, 1)];
-  const rank = x.shape.length;
-  const axis = normalizeAxis(call.attributes.int('axis', -1), rank);
-  const epsilon = call.attributes.float('epsilon', 1e-5);
-  const sizes = sizesOf(x).slice(axis);
-  const count = sizes.reduce((product, size) => product * size, 1);
-  const bias = call.inputs[2] ?? call.graph.zeros('float32', [count]);
-  if (axis === rank - 1) return [layerNorm(x, scale, bias, epsilon)];
-  const flat = (value: Value) => reshape(value, [count]);
-  const rows = reshape(x, [...sizesOf(x).slice(0, axis), count]);
-  return [reshape(layerNorm(rows, flat(scale), flat(bias), epsilon), x.shape)];
-}
-
 export const plain: Readers = {
   Identity: (call) => [input(call, 0)],
   // Files are read as they predict; training with dropout is the training's own.
@@ -105,7 +90,6 @@ export const plain: Readers = {
   Mean: (call) => [div(call.inputs.map((_, i) => input(call, i)).reduce(add), call.inputs.length)],
   Softmax: alongAxis(softmax),
   LogSoftmax: alongAxis(logSoftmax),
-  LayerNormalization: readLayerNormalization,
   ReduceSum: reduction(reduceSum),
   ReduceMean: reduction(reduceMean),
   ReduceMax: reduction(reduceMax),

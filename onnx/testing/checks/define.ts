@@ -48,7 +48,7 @@ export function broadcasting(count: number, maximum = 3): fc.Arbitrary<number[][
     .map(([shape, coins, cuts]) =>
       Array.from({ length: count }, () => {
         const narrowed = shape.map((size) => (coins.next().value === true ? size : 1));
-        return narrowed.slice(coins.next().value === true ? cuts.next().value : 0);
+        return narrowed.slice(coins.next().value === true ? Number(cuts.next().value) : 0);
       }),
     );
 }
