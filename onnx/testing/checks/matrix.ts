@@ -159,4 +159,8 @@ export const matrix: Checks = {
   LayerNormalization: oneOf(norms(o.LayerNormalization, true, true), statistics),
   RMSNormalization: norms(o.RMSNormalization, false, false),
   SimplifiedLayerNormalization: norms(o.SimplifiedLayerNormalization, false, false),
+  LpNormalization: oneOf(
+    alongAxis((x, axis) => o.lpNormalize(x, axis, 2)),
+    alongAxis((x, axis) => o.lpNormalize(x, axis, 1)),
+  ),
 };
