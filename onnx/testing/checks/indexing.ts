@@ -237,10 +237,7 @@ export const indexing: Checks = {
     [anywhere(2, 2, 16), anywhere(3)],
     {
       reference: (x, bias) =>
-        o.add(
-          o.matmul(x, o.transpose(x.graph.constant(x.dtype, [3, 16], packed.weights), [1, 0])),
-          bias as Value,
-        ),
+        o.add(o.matmul(x, o.transpose(x.graph.constant(x.dtype, [3, 16], packed.weights), [1, 0])), bias),
     },
   ),
 };

@@ -141,8 +141,7 @@ export const movement: Checks = {
   ),
   Pad: padded.map(({ mode, shape, pads, hasValue }) => ({
     text: JSON.stringify({ mode, pads }),
-    build: (x, value) =>
-      emitted(x, o.Pad, [vector(x, pads), ...(hasValue ? [value as Value] : [])], { mode }),
+    build: (x, value) => emitted(x, o.Pad, [vector(x, pads), ...(hasValue ? [value] : [])], { mode }),
     specs: [{ shape }, ...(hasValue ? [{ shape: [] }] : [])],
   })),
   Concat: fc
