@@ -116,8 +116,11 @@ export function unpackWeights(
   if (dtype === undefined || packed === undefined || scales === undefined) {
     throw new NoGradient(`weights of ${bits} bits cannot be differentiated through: quantise to 4 or 8 bits`);
   }
-  const blocks = Math.ceil(K / size);
   const { graph } = packed;
+  if (packed.data === undefined && packed.stored === undefined && !graph.inputs.includes(packed)) {
+    throw new NoGradient('its packed weights are put together while the graph runs: store them as one tensor');
+  }
+  const blocks = Math.ceil(K / size);
   const elements = graph.view(packed, dtype, [N, blocks * size]);
   const scale = reshape(scales, [N, blocks]);
   const options = { axis: 1, block: size };

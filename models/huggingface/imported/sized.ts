@@ -121,6 +121,8 @@ export class ImportedAtSizes implements SizedNetwork {
       const input = this.parts.fed.get(name);
       if (input !== undefined) return fedValue(graph, input, inputs, this.sizes);
       const { parts } = this.parts.parameters.places.get(name) as Place;
+      const whole = packedWhole(graph, weights, parts);
+      if (whole !== undefined) return whole;
       const values = parts.map((part) => inFileLayout(weights, part));
       return concat(values, parts[0]?.stored.slice?.axis ?? 0);
     };
@@ -188,6 +190,17 @@ function product(rows: Value, { linear, bias }: LinearPart, call: NodeCall, weig
     alpha: call.attributes.float('alpha', 1),
     beta: call.attributes.float('beta', 1),
   });
+}
+
+/**
+ * Packed weights that stay in their file, projections stored as one included: whole, since their gradient takes the
+ * very same bytes as another type.
+ */
+function packedWhole(graph: Graph, weights: Weights, parts: readonly Part[]): Value | undefined {
+  const stored = parts[0]?.stored;
+  if (stored?.quantized === undefined || stored.tensor.location === undefined) return undefined;
+  const isFrozen = parts.every(({ parameter }) => weights(parameter).asStored === true);
+  return isFrozen ? graph.stored(stored.tensor) : undefined;
 }
 
 /** Packed weights stay packed while they are frozen; trained ones are products like any other. */
