@@ -1,7 +1,7 @@
 /** @file Predictions of a model for the rows of a file: classes, scores, or how likely each token was. */
-import { UserError } from '../base/errors.js';
+import { EnvironmentError, messageOf, UserError } from '../base/errors.js';
 import { parseDevice } from '../onnx/device.js';
-import { collate } from './data/collate.js';
+import { collate, type PaddedRows } from './data/collate.js';
 import type { LossOn } from './data/encode.js';
 import { type Example, ignoredLabel, type Task } from './data/example.js';
 import { type ReadOptions, readExamples } from './data/read.js';
@@ -92,12 +92,27 @@ async function* predicted(
     const limit = original.kind === 'language' ? logitsAtOnce / original.outputs : Infinity;
     for (const group of groups(window, { batchSize, tokens: limit, sameLength })) {
       const rows = group.map((index) => window[index] as Example);
-      const logits = await original.run(collate(rows, padId ?? 0));
+      const logits = await runOf(original, collate(rows, padId ?? 0));
       rows.forEach((example, i) => {
         results[group[i] as number] = predictionOf(task, example, rowOf(logits, i), options.logits ?? false);
       });
     }
     yield* results;
+  }
+}
+
+async function runOf(original: OriginalModel, rows: PaddedRows): Promise<Logits> {
+  try {
+    return await original.run(rows);
+  } catch (error) {
+    const sizes = `${rows.rows} rows of ${rows.length} tokens`;
+    if (/failed to allocate|bad_alloc|out of memory|allocation failed/i.test(messageOf(error))) {
+      throw new EnvironmentError(
+        `not enough memory for ${sizes} at once (${messageOf(error)}). Run fewer together: --batch-size ${Math.ceil(rows.rows / 2)}`,
+        { cause: error },
+      );
+    }
+    throw new UserError(`the model fails on ${sizes}: ${messageOf(error)}`, { cause: error });
   }
 }
 

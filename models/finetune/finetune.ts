@@ -3,7 +3,7 @@ import { UserError } from '../../base/errors.js';
 import type { JsonObject } from '../../base/json.js';
 import { deviceName } from '../../onnx/device.js';
 import type { StepReport } from '../../onnx/trainer.js';
-import { NonFiniteError } from '../../onnx/training-errors.js';
+import { NonFiniteError, OutOfMemoryError } from '../../onnx/training-errors.js';
 import { readExamples } from '../data/read.js';
 import { padIdOf } from '../huggingface/config.js';
 import { importNetwork, readParameter } from '../huggingface/network.js';
@@ -191,7 +191,7 @@ async function train(tuner: Tuner, plan: StepPlan, along: Along): Promise<void> 
     try {
       note(await tuner.run(chunk));
     } catch (error) {
-      if (!(error instanceof NonFiniteError)) throw error;
+      if (!(error instanceof NonFiniteError)) throw explained(error, options);
       note(error.before);
       if (tuner.step > 0) await save();
       throw new UserError(nonFiniteMessage(error, tuner.step, folder.path), { cause: error });
@@ -205,6 +205,21 @@ async function train(tuner: Tuner, plan: StepPlan, along: Along): Promise<void> 
     });
     if (tuner.step < plan.steps) await checkpoints.when(tuner.step, save);
   }
+}
+
+/** Out of memory, with the flags that help. */
+function explained(error: unknown, { batchSize = 8, gradientAccumulation = 1 }: FinetuneOptions): unknown {
+  const isArrays = error instanceof RangeError && /allocation failed|typed array length/.test(error.message);
+  if (!(error instanceof OutOfMemoryError) && !isArrays) return error;
+  const half = Math.ceil(batchSize / 2);
+  const smaller =
+    batchSize === 1
+      ? 'Shorten the rows (--max-length) or train adapters (--lora-rank 8)'
+      : `Half the batch with twice the accumulation gives the same losses: --batch-size ${half} --gradient-accumulation ${2 * gradientAccumulation}`;
+  return new OutOfMemoryError(
+    `${error.message.replace(/\. Use a smaller batch.*$/s, '')}. The batch is of ${batchSize} rows. ${smaller}; --recompute takes less memory, too.`,
+    { cause: error },
+  );
 }
 
 function loggedStep(step: number, { loss, gradientNorm, learningRate }: StepReport): LoggedStep {

@@ -25,7 +25,9 @@ export function planSteps(
   settings: FullSettings,
   { task, context, padId, path }: { task: Task; context: number; padId: number; path: string },
 ): StepPlan {
-  const { batchSize: batch, gradientAccumulation: accumulation, shuffle, groupByLength, seed } = settings;
+  const { gradientAccumulation: accumulation, shuffle, groupByLength, seed } = settings;
+  // Places for rows that there are not would be computed for nothing.
+  const batch = Math.min(settings.batchSize, examples.length);
   const lengths = examples.map(({ ids }) => ids.length);
   const order = orderOf({
     ...{ rows: examples.length, batch, accumulation, shuffle, seed },

@@ -98,6 +98,7 @@ export function exportedHead({
   const names = task.kind === 'classes' || task.kind === 'multi-label' ? task.names : undefined;
   return {
     hiddenName: hiddenName(network),
+    module: head.module,
     pooling: head.pooling,
     weight,
     ...(bias === undefined ? {} : { bias }),
