@@ -25,6 +25,7 @@ const commands: Record<string, () => Promise<Register>> = {
   finetune: async () => (await import('./finetune.js')).registerFinetune,
   predict: async () => (await import('./predict.js')).registerPredict,
   generate: async () => (await import('./generate.js')).registerGenerate,
+  export: async () => (await import('./export.js')).registerExport,
   schema: async () => (await import('./schema.js')).registerSchema,
   store: async () => {
     const { registerStore } = await import('./store.js');

@@ -22,6 +22,8 @@ export interface ExportedHead {
   readonly weight: Parameter;
   /** [classes]; none: 0. */
   readonly bias?: Parameter;
+  /** PyTorch's name of the layer; none: `score`, as in transformers' classifiers made of language models. */
+  readonly module?: string;
   /** Names of the classes; none: LABEL_0, LABEL_1, … */
   readonly labels?: readonly string[];
   /** As transformers knows it; none: what follows from the number of classes. */

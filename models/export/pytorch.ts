@@ -19,8 +19,15 @@ export interface PytorchModel {
   readonly head?: ExportedHead;
 }
 
-/** Writes a folder that transformers' `from_pretrained` loads. */
-export async function writePytorch(model: PytorchModel, out: string): Promise<void> {
+/**
+ * Writes a folder that transformers' `from_pretrained` loads.
+ *
+ * @returns notices: what PyTorch's classes cannot express
+ */
+export async function writePytorch(
+  model: PytorchModel,
+  out: string,
+): Promise<{ notices: readonly string[] }> {
   const { folder, config, parameters, values, head } = model;
   const weights = parameters.map((spec) => ({
     name: spec.name,
@@ -33,12 +40,34 @@ export async function writePytorch(model: PytorchModel, out: string): Promise<vo
     const { 'transformers.js_config': _, ...rest } = head === undefined ? config : headConfig(config, head);
     await writeJson(join(temporary, 'config.json'), { ...rest, torch_dtype: 'float32' });
   });
+  return { notices: headNotices(model) };
 }
 
-/** As transformers' …ForSequenceClassification of decoders names it. It has no bias there. */
 function headWeights(head: ExportedHead | undefined) {
   if (head === undefined) return [];
-  const weight = { name: 'score.weight', shape: head.weight.shape, value: head.weight };
-  if (head.bias === undefined) return [weight];
-  return [weight, { name: 'score.bias', shape: head.bias.shape, value: head.bias }];
+  const { module = 'score', weight, bias } = head;
+  const parts = [{ name: `${module}.weight`, shape: weight.shape, value: weight }];
+  if (bias !== undefined) parts.push({ name: `${module}.bias`, shape: bias.shape, value: bias });
+  return parts;
+}
+
+/**
+ * transformers' classifiers made of language models read the last token and have no bias; those of encoders have
+ * layers of their own between the body and the classifier. What a head does otherwise, from_pretrained cannot know.
+ */
+function headNotices({ config, head }: PytorchModel): string[] {
+  if (head === undefined) return [];
+  const [architecture] = Array.isArray(config['architectures']) ? config['architectures'] : [];
+  const isLanguageModel = typeof architecture === 'string' && /(ForCausalLM|LMHeadModel)$/.test(architecture);
+  const hasBias = head.bias?.data.some((value) => value !== 0) === true;
+  if (isLanguageModel && head.pooling === 'last' && !hasBias) return [];
+  const what = !isLanguageModel
+    ? 'stands on the hidden states directly'
+    : hasBias
+      ? 'has a bias'
+      : `reads the ${head.pooling} of the tokens`;
+  return [
+    `model.safetensors: the head ${what}, which no classifier of transformers does: ` +
+      'load the body with it and apply the head by hand. The merged ONNX file is complete.',
+  ];
 }
