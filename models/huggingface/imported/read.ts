@@ -1,7 +1,7 @@
 /** @file A stored parameter's elements in PyTorch's layout. */
 import type { ParameterSpec } from '../../../onnx/program.js';
 import type { Quantization, StoredParameter } from '../../../onnx/stored.js';
-import { dataOf, type HostTensor, sizeOf } from '../../../onnx/tensor.js';
+import { type HostTensor, sizeOf } from '../../../onnx/tensor.js';
 
 type Floats = HostTensor<Float32Array>;
 
@@ -22,8 +22,9 @@ export async function readParameter({ name, stored }: ParameterSpec): Promise<Fl
 async function readFloats({ tensor, quantized }: StoredParameter): Promise<Floats> {
   const { shape, data } = await tensor.read();
   if (quantized !== undefined) return unpacked(shape[0] as number, data as Uint8Array, quantized);
-  // A copy: whoever trains it writes into it, and the file's own may be asked for again.
-  return { shape, data: dataOf('float32', Array.from(data, Number)) as Float32Array };
+  // What is read from a file is new every time; what came with the graph is copied, since trainings write into it.
+  const isNew = tensor.location !== undefined && data instanceof Float32Array;
+  return { shape, data: isNew ? data : Float32Array.from(data as ArrayLike<number>) };
 }
 
 function sliced(
