@@ -73,7 +73,10 @@ export function loraOf(network: Pick<Network, 'linears'>, config: LoraConfig): L
   };
 }
 
-/** The layers that a configuration puts adapters beside, in the network's order. */
+/**
+ * The layers that a configuration puts adapters beside, in the network's order. A classifier's head, which PEFT trains
+ * as a whole instead, is not among them unless a list names it.
+ */
 export function targetsOf(
   linears: readonly Linear[],
   config: Pick<LoraConfig, 'targets' | 'exclude'>,
@@ -82,9 +85,11 @@ export function targetsOf(
   const excluded = matcher(exclude);
   const isTarget =
     typeof targets === 'string' && targets.toLowerCase() === 'all-linear'
-      ? (name: string) => !isHead(name)
+      ? (name: string) => !isOutput(name)
       : matcher(targets);
-  const found = linears.filter(({ name }) => isTarget(name) && !excluded(name));
+  const heads = typeof targets === 'string' ? [] : targets.filter(isInClassifier);
+  const isLeftOut = (name: string) => isInClassifier(name) && !matcher(heads)(name);
+  const found = linears.filter(({ name }) => isTarget(name) && !excluded(name) && !isLeftOut(name));
   if (found.length > 0) return found;
   const lastParts = [...new Set(linears.map(({ name }) => name.split('.').at(-1) as string))];
   throw new UserError(
@@ -112,11 +117,17 @@ function wholeMatch(pattern: string): RegExp {
   }
 }
 
-/** What PEFT leaves out of all-linear: the output embedding of language models and the heads of classifiers. */
-const heads = ['lm_head', 'embed_out', 'score', 'classifier', 'qa_outputs', 'output_layer', 'decoder'];
+/** What language models' output embeddings are called, which PEFT leaves out of all-linear. */
+const outputs = ['lm_head', 'embed_out', 'output_layer', 'qa_outputs', 'decoder'];
+/** What PEFT has among the modules to save, instead of adapters, in a sequence classifier. */
+const classifiers = ['classifier', 'score'];
 
-function isHead(name: string): boolean {
-  return heads.includes(name.split('.').at(-1) as string) && !/\.(layers|layer|h|blocks)\.\d+\./.test(name);
+function isOutput(name: string): boolean {
+  return outputs.includes(name.split('.').at(-1) as string);
+}
+
+function isInClassifier(name: string): boolean {
+  return name.split('.').some((part) => classifiers.includes(part));
 }
 
 /** The start of an adapter: A uniform within ±1/√in (PyTorch's kaiming_uniform_ with a = √5), B zero: nothing changes yet. */

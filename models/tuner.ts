@@ -130,6 +130,7 @@ export class Tuner {
         throw new Error('gradients that are there already are applied without a loss');
       }),
       'apply',
+      device.kind,
     );
     const trainer = await Trainer.create(apply, begun, device);
     return new Tuner(options, subject, specs, { frozen, trainer, apply });
@@ -236,7 +237,7 @@ export class Tuner {
       loss,
       sizes,
     );
-    const program = buildTrainingProgram(definition, form);
+    const program = buildTrainingProgram(definition, form, this.#options.device.kind);
     this.#programs.set(key, program);
     return program;
   }
@@ -283,7 +284,9 @@ async function specsOf(options: TunerOptions, subject: Subject): Promise<Paramet
     ...(head === undefined ? [] : rowHeadParameters(head, network.width)),
     ...(lora?.parameters ?? []),
   ];
-  const all = [...network.parameters.map((spec) => ({ ...spec, trainable: true })), ...added];
+  // Packed integers do not train, and are read from where they lie: they are in the loss without being asked for.
+  const isPacked = ({ stored }: ParameterSpec) => stored?.quantized !== undefined;
+  const all = [...network.parameters.map((spec) => ({ ...spec, trainable: !isPacked(spec) })), ...added];
   const sizes: TuningSizes = {
     batch: 1,
     length: Math.min(8, network.context),
@@ -299,10 +302,10 @@ async function specsOf(options: TunerOptions, subject: Subject): Promise<Paramet
     ...added.map(({ name }) => name),
   ]);
   const result = all
-    .filter(({ name }) => used.has(name))
+    .filter((spec) => used.has(spec.name) || isPacked(spec))
     .map((spec) => ({
       ...spec,
-      trainable: names.has(spec.name),
+      trainable: names.has(spec.name) && !isPacked(spec),
       ...(decay === 'all' ? { decay: true } : {}),
     }));
   if (!result.some(({ trainable }) => trainable)) {
