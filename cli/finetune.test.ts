@@ -3,10 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { clearField, create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Ran, System } from '../bench/system.js';
 import { sha256 } from '../base/json.js';
 import { entryPoint } from '../base/folders.js';
+import { ModelProtoSchema, StringStringEntryProtoSchema, TensorProto_DataLocation } from '../onnx/onnx_pb.js';
 import { unpackFixture } from '../models/huggingface/testing/fixtures.js';
 
 /** Holds the models, which no test changes. */
@@ -251,6 +253,36 @@ describe('a mistake ends with 2 and says what to do', () => {
     expectMistake(
       ran,
       /d\.jsonl, line 1: .* vocabulary has 67 ids.*The tokenizer beside the model has 5001/s,
+    );
+  });
+
+  it('an operator that is not in the table', async () => {
+    const model = await unpackFixture('bert', 'optimum', join(cwd, 'odd'));
+    const file = join(model, 'onnx', 'model.onnx');
+    const bytes = readFileSync(file);
+    const erf = Buffer.from([0x22, 3, ...Buffer.from('Erf')]);
+    bytes.write('Foo', bytes.indexOf(erf) + 2);
+    writeFileSync(file, bytes);
+    expectMistake(
+      await system.run('finetune', 'odd', '--data', labelled(), '--out', 'out'),
+      /node ".*Erf" is a Foo of ONNX's own domain, .* which Temper cannot train through: /,
+    );
+  });
+
+  it('weights whose file is missing', async () => {
+    const model = await unpackFixture('bert', 'optimum', join(cwd, 'apart'));
+    const file = join(model, 'onnx', 'model.onnx');
+    const proto = fromBinary(ModelProtoSchema, readFileSync(file));
+    const weight = proto.graph!.initializer.find(({ dims }) => dims.length === 2)!;
+    clearField(weight, TensorProtoSchema.field.rawData);
+    weight.dataLocation = TensorProto_DataLocation.EXTERNAL;
+    weight.externalData = [
+      create(StringStringEntryProtoSchema, { key: 'location', value: 'model.onnx_data' }),
+    ];
+    writeFileSync(file, toBinary(ModelProtoSchema, proto));
+    expectMistake(
+      await system.run('finetune', 'apart', '--data', labelled(), '--out', 'out'),
+      /model\.onnx_data, which is missing: put model\.onnx_data beside/,
     );
   });
 
