@@ -1,4 +1,4 @@
-/** @file The key/value cache in host memory: two buffers a slot, which a run reads and writes in turn. */
+/** @file The key/value cache in host memory, so that a run copies as little of it as the file allows. */
 import type ort from 'onnxruntime-node';
 import { fromOrt, toOrt } from '../../onnx/session.js';
 import type { CacheSlot } from './signature.js';
@@ -17,8 +17,17 @@ interface SlotState {
   readonly strides: Strides;
   /** What the last run wrote: [outer, rows, middle, time, inner]. */
   current: CacheData;
+  /** Tokens that `current` has room for between one row's head and the next. */
   time: number;
 }
+
+/**
+ * `concatenated`: a run puts out the cache it was given and the new tokens behind it, into the buffer that the next
+ * run reads; two buffers take turns. `shared`: GroupQueryAttention writes new tokens into the cache that it reads,
+ * where both are the same memory. `dynamic`: the file decides how many tokens it keeps (sliding windows), so it makes
+ * its own buffers.
+ */
+export type CacheKind = 'concatenated' | 'shared' | 'dynamic';
 
 /** Tokens that a buffer has room for beyond those it was first needed for. */
 const headroom = 64;
@@ -43,20 +52,18 @@ export class CacheBuffers {
   }
 }
 
-/**
- * The cache of a batch. Each run copies it whole, since exported files concatenate; it does so straight into the
- * buffer that the run after reads, so that nothing is copied twice.
- */
+/** The cache of a batch. */
 export class KeyValueCache {
   readonly #states: SlotState[];
   readonly #buffers: CacheBuffers;
-  readonly #dynamic: boolean;
+  readonly #kind: CacheKind;
   #rows: number;
+  /** Tokens of a row in the cache. */
+  #length = 0;
   /** The buffers that the run under way writes. */
   #written: CacheData[] = [];
 
-  /** @param dynamic the file decides how many tokens it keeps (sliding windows), so it makes its own buffers */
-  constructor(slots: readonly CacheSlot[], rows: number, buffers: CacheBuffers, dynamic: boolean) {
+  constructor(slots: readonly CacheSlot[], rows: number, buffers: CacheBuffers, kind: CacheKind) {
     this.#states = slots.map((slot) => ({
       slot,
       strides: stridesOf(slot),
@@ -65,42 +72,46 @@ export class KeyValueCache {
     }));
     this.#rows = rows;
     this.#buffers = buffers;
-    this.#dynamic = dynamic;
+    this.#kind = kind;
   }
 
-  /** What the next run reads. */
-  addFeeds(feeds: Record<string, ort.Tensor>): void {
-    for (const { slot, current, time } of this.#states) feeds[slot.input] = this.#tensor(slot, current, time);
-  }
-
-  /** Where the next run, which adds `tokens` to each row, writes. */
-  addFetches(fetches: Record<string, ort.Tensor | null>, tokens: number): void {
+  /** What the next run, which adds `tokens` to each row, reads and where it writes. */
+  bind(feeds: Record<string, ort.Tensor>, fetches: Record<string, ort.Tensor | null>, tokens: number): void {
+    if (this.#kind === 'shared') this.#makeRoom(this.#length + tokens);
     this.#written = [];
-    for (const { slot, strides, time } of this.#states) {
-      if (this.#dynamic) {
+    for (const { slot, strides, current, time } of this.#states) {
+      feeds[slot.input] = this.#tensor(slot, current, time);
+      if (this.#kind === 'dynamic') {
         fetches[slot.output] = null;
-        continue;
+      } else if (this.#kind === 'shared') {
+        fetches[slot.output] = this.#tensor(slot, current, time);
+      } else {
+        const perToken = this.#perToken(strides);
+        const buffer = this.#buffers.take(slot.dtype, perToken * (time + tokens), perToken * headroom);
+        this.#written.push(buffer);
+        fetches[slot.output] = this.#tensor(slot, buffer, time + tokens);
       }
-      const perToken = strides.outer * this.#rows * strides.middle * strides.inner;
-      const size = perToken * (time + tokens);
-      const buffer = this.#buffers.take(slot.dtype, size, perToken * headroom);
-      this.#written.push(buffer);
-      fetches[slot.output] = this.#tensor(slot, buffer.subarray(0, size), time + tokens);
     }
+  }
+
+  /** An empty cache, for a run whose own is not kept. */
+  bindEmpty(feeds: Record<string, ort.Tensor>): void {
+    for (const { slot, current } of this.#states) feeds[slot.input] = this.#tensor(slot, current, 0);
   }
 
   /** Takes over what the run has put out. */
   accept(outputs: Readonly<Record<string, ort.Tensor>>, tokens: number): void {
+    this.#length += tokens;
     this.#states.forEach((state, i) => {
-      if (this.#dynamic) {
+      if (this.#kind === 'dynamic') {
         const { shape, data } = fromOrt(outputs[state.slot.output]!);
         state.current = data as CacheData;
         state.time = shape[state.slot.dims.indexOf('time')]!;
-        return;
+      } else if (this.#kind === 'concatenated') {
+        this.#giveBack(state);
+        state.current = this.#written[i]!;
+        state.time += tokens;
       }
-      this.#giveBack(state);
-      state.current = this.#written[i]!;
-      state.time += tokens;
     });
     this.#written = [];
   }
@@ -108,35 +119,60 @@ export class KeyValueCache {
   /** Keeps some rows, in ascending order, and forgets the first `dropped` tokens of each. Moves memory in place. */
   keep(rows: readonly number[], dropped: number): void {
     for (const state of this.#states) {
-      const { outer, middle, inner } = state.strides;
-      const before = state.time * inner;
-      const after = (state.time - dropped) * inner;
-      let to = 0;
-      for (let o = 0; o < outer; o++) {
-        for (const row of rows) {
-          const from = (o * this.#rows + row) * middle * before;
-          if (dropped === 0) {
-            state.current.copyWithin(to, from, from + middle * before);
-            to += middle * before;
-            continue;
-          }
-          for (let m = 0; m < middle; m++) {
-            state.current.copyWithin(to, from + (m + 1) * before - after, from + (m + 1) * before);
-            to += after;
-          }
-        }
-      }
-      state.time -= dropped;
+      const kept = state.time - dropped;
+      this.#move(state, state.current, rows, { skipped: dropped, copied: kept, room: kept });
+      state.time = kept;
     }
     this.#rows = rows.length;
+    this.#length -= dropped;
   }
 
   release(): void {
     for (const state of this.#states) this.#giveBack(state);
   }
 
+  /** Where rows grow in place: room for a number of tokens, and for as many again, so that moving stays rare. */
+  #makeRoom(tokens: number): void {
+    for (const state of this.#states) {
+      if (tokens <= state.time) continue;
+      const room = Math.max(2 * state.time, tokens + headroom);
+      const larger = this.#buffers.take(state.slot.dtype, this.#perToken(state.strides) * room, 0);
+      const all = Array.from({ length: this.#rows }, (_, row) => row);
+      this.#move(state, larger, all, { skipped: 0, copied: this.#length, room });
+      this.#giveBack(state);
+      state.current = larger;
+      state.time = room;
+    }
+  }
+
+  /** Copies some tokens of some rows to where they stand next; forwards only, where source and target are the same. */
+  #move(
+    { current, strides: { outer, middle, inner }, time }: SlotState,
+    target: CacheData,
+    rows: readonly number[],
+    { skipped, copied, room }: { skipped: number; copied: number; room: number },
+  ): void {
+    let to = 0;
+    for (let o = 0; o < outer; o++) {
+      for (const row of rows) {
+        for (let m = 0; m < middle; m++) {
+          const from = (((o * this.#rows + row) * middle + m) * time + skipped) * inner;
+          if (target === current) target.copyWithin(to, from, from + copied * inner);
+          else target.set(current.subarray(from, from + copied * inner) as never, to);
+          to += room * inner;
+        }
+      }
+    }
+  }
+
+  #perToken({ outer, middle, inner }: Strides): number {
+    return outer * this.#rows * middle * inner;
+  }
+
   #giveBack(state: SlotState): void {
-    if (!this.#dynamic && state.current.length > 0) this.#buffers.give(state.slot.dtype, state.current);
+    if (this.#kind !== 'dynamic' && state.current.length > 0) {
+      this.#buffers.give(state.slot.dtype, state.current);
+    }
   }
 
   #tensor({ dims, dtype }: CacheSlot, data: CacheData, time: number): ort.Tensor {

@@ -24,7 +24,7 @@ export class CachedDecoding implements Decoding {
   private constructor(decoder: Decoder, prompts: readonly (readonly number[])[], side: Padding) {
     this.#decoder = decoder;
     this.#side = side;
-    this.#cache = decoder.cache(prompts.length)!;
+    this.#cache = decoder.cache(prompts.length, side)!;
     this.#lengths = prompts.map(({ length }) => length);
     const longest = side === 'left' ? Math.max(...this.#lengths) : 0;
     this.#padding = this.#lengths.map((length) => Math.max(0, longest - length));

@@ -81,9 +81,11 @@ export class Decoder {
   }
 
   /** An empty cache for some rows; undefined where the file has none. */
-  cache(rows: number): KeyValueCache | undefined {
+  cache(rows: number, side: Padding): KeyValueCache | undefined {
     const { cache } = this.signature;
-    return cache.length === 0 ? undefined : new KeyValueCache(cache, rows, this.#buffers, this.dynamicCache);
+    if (cache.length === 0) return undefined;
+    const kind = this.dynamicCache ? 'dynamic' : side === 'right' ? 'shared' : 'concatenated';
+    return new KeyValueCache(cache, rows, this.#buffers, kind);
   }
 
   /**
@@ -106,10 +108,9 @@ export class Decoder {
     if (signature.cacheBranch !== undefined) {
       feeds[signature.cacheBranch] = toOrt({ shape: [1], data: Uint8Array.of(past > 0 ? 1 : 0) });
     }
-    (cache ?? new KeyValueCache(signature.cache, rows, this.#buffers, false)).addFeeds(feeds);
-
     const fetches: Record<string, ort.Tensor | null> = {};
-    cache?.addFetches(fetches, length);
+    if (cache !== undefined) cache.bind(feeds, fetches, length);
+    else new KeyValueCache(signature.cache, rows, this.#buffers, 'concatenated').bindEmpty(feeds);
     const positions = wanted !== 'all' && signature.keptLogits !== undefined ? 1 : length;
     if (wanted !== 'none') fetches[signature.logits] = this.#logitsTensor(rows, positions);
     const outputs = await this.#run(feeds, fetches, rows, past + length);
