@@ -70,7 +70,10 @@ export function tuningLoss(
     const adapt = lora?.adapt(parameters, dropout > 0 ? dropoutIn(inputs('dropout'), dropout) : undefined);
     const outputs = sized.forward(
       graph,
-      (name) => ({ value: parameters(name), transposed: isTransposed(specs.get(name)) }),
+      (name) => {
+        const spec = specs.get(name);
+        return { value: parameters(name), transposed: isTransposed(spec), asStored: isMapped(spec) };
+      },
       networkInputs(sizes, inputs),
       adapt,
     );
@@ -118,7 +121,11 @@ function networkInputs(sizes: TuningSizes, inputs: Lookup): NetworkInputs {
 
 /** Parameters that stay in their file have the layout that they have there; all others PyTorch's. */
 function isTransposed(spec: ParameterSpec | undefined): boolean {
-  return spec !== undefined && mappedTensor(spec) !== undefined && (spec.stored?.transposed ?? false);
+  return isMapped(spec) && (spec?.stored?.transposed ?? false);
+}
+
+function isMapped(spec: ParameterSpec | undefined): boolean {
+  return spec !== undefined && mappedTensor(spec) !== undefined;
 }
 
 /** Names of the parameters that the loss depends on: PyTorch leaves the others as they are. */

@@ -76,12 +76,14 @@ const floats: readonly string[] = ['float32', 'float16', 'bfloat16'];
 
 /**
  * The tensor of a file that ONNX Runtime can read a parameter from, without its elements ever being in JavaScript;
- * of the type and shape that it has there, where it may be the parameter's transpose. undefined: the parameter is
+ * of the type and shape that it has there, where it may be the parameter's transpose, or packed integers. undefined: the parameter is
  * trained, or does not stand in a file as such.
  */
 export function mappedTensor({ trainable = true, stored }: ParameterSpec): StoredTensor | undefined {
   if (trainable || stored === undefined) return undefined;
-  const { tensor, offset = 0, slice } = stored;
+  const { tensor, offset = 0, slice, quantized } = stored;
+  // Packed integers are read as one tensor, whichever part of it is the parameter.
+  if (quantized !== undefined) return tensor.location === undefined ? undefined : tensor;
   if (tensor.location === undefined || offset !== 0 || !floats.includes(tensor.dtype)) return undefined;
   if (slice === undefined) return tensor;
   // Only whole rows stand together.

@@ -168,7 +168,7 @@ class Builder {
         const tensor = mappedTensor(spec);
         if (tensor === undefined) throw new Error(`parameter ${name} comes from nowhere`);
         const value = this.graph.stored(tensor);
-        return [name, value.dtype === 'float32' ? value : cast(value, 'float32')];
+        return [name, ['float16', 'bfloat16'].includes(value.dtype) ? cast(value, 'float32') : value];
       }),
     );
   }
