@@ -8,7 +8,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Ran, System } from '../bench/system.js';
 import { sha256 } from '../base/json.js';
 import { entryPoint } from '../base/folders.js';
-import { ModelProtoSchema, StringStringEntryProtoSchema, TensorProto_DataLocation } from '../onnx/onnx_pb.js';
+import {
+  ModelProtoSchema,
+  StringStringEntryProtoSchema,
+  TensorProto_DataLocation,
+  TensorProtoSchema,
+} from '../onnx/onnx_pb.js';
 import { unpackFixture } from '../models/huggingface/testing/fixtures.js';
 
 /** Holds the models, which no test changes. */
