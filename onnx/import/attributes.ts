@@ -41,5 +41,6 @@ export function attributesOf(node: NodeProto): NodeAttributes {
       return tensor && hostTensor(tensor);
     },
     has: (name) => byName.has(name),
+    names: () => [...byName.keys()],
   };
 }

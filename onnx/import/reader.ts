@@ -11,6 +11,7 @@ export interface NodeAttributes {
   floats(name: string): readonly number[] | undefined;
   tensor(name: string): HostTensor | undefined;
   has(name: string): boolean;
+  names(): readonly string[];
 }
 
 /** One node of a foreign file, its inputs already read. Every shape is static: files are read at given sizes. */

@@ -1,7 +1,9 @@
 /** @file ONNX's plain operators where versions differ, or where another form is faster to differentiate. */
-import type { Value } from '../../graph.js';
+import type { Operator, Value } from '../../graph.js';
+import { int64s } from '../../operators/define.js';
 import {
   add,
+  apply,
   cast,
   div,
   identity,
@@ -9,6 +11,7 @@ import {
   max,
   min,
   mul,
+  operators,
   pow,
   reciprocal,
   reduceMax,
@@ -56,6 +59,29 @@ function alongAxis(apply: (x: Value, axis: number) => Value): Reader {
   };
 }
 
+/** Bounds are attributes in older versions; a bound that is not given is none. */
+function readClip(call: NodeCall): Value[] {
+  const x = input(call, 0);
+  const bound = (index: number, name: string): Value | undefined =>
+    call.inputs[index] ??
+    (call.attributes.has(name) ? call.graph.scalar(call.attributes.float(name), x.dtype) : undefined);
+  const [low, high] = [bound(1, 'min'), bound(2, 'max')];
+  const raised = low === undefined ? x : max(x, low);
+  return [high === undefined ? raised : min(raised, high)];
+}
+
+function readPad(call: NodeCall): Value[] {
+  const x = input(call, 0);
+  const pads = numbersFrom(call, 1, 'pads');
+  if (pads === undefined) throw new ShapeError('how much is padded is not given');
+  const value = call.inputs[2] ?? call.graph.scalar(call.attributes.float('value', 0), x.dtype);
+  const axes = call.inputs[3] === undefined ? [] : [call.inputs[3]];
+  const mode = call.attributes.string('mode', 'constant');
+  return apply(call.graph, operators.get('Pad') as Operator, [x, int64s(call.graph, pads), value, ...axes], {
+    mode,
+  });
+}
+
 /** Floats of 16 bits are computed in float32. */
 const computedIn: Partial<Record<DataType, DataType>> = { float16: 'float32', bfloat16: 'float32' };
 
@@ -84,6 +110,8 @@ export const plain: Readers = {
   Cast: readCast,
   CastLike: (call) => [cast(input(call, 0), input(call, 1).dtype)],
   Pow: readPow,
+  Clip: readClip,
+  Pad: readPad,
   Sum: chain(add),
   Max: chain(max),
   Min: chain(min),
