@@ -59,6 +59,8 @@ describe('an optimizer takes the steps of PyTorch', () => {
     adamw_clipped: [adamw, 0.5],
     sgd: [{ kind: 'sgd', learningRate: 0.05, weightDecay: 0.1 }],
     sgd_clipped: [{ kind: 'sgd', learningRate: 0.05, weightDecay: 0 }, 0.5],
+    sgd_momentum: [{ kind: 'sgd', learningRate: 0.05, weightDecay: 0.1, momentum: 0.9 }],
+    sgd_nesterov: [{ kind: 'sgd', learningRate: 0.05, weightDecay: 0, momentum: 0.9, nesterov: true }, 0.5],
   };
   it.each(Object.entries(cases))('%s', async (name, [optimizer, clipNorm]) => {
     const expected = recorded[name] as (typeof recorded)[string];
@@ -73,8 +75,26 @@ describe('an optimizer takes the steps of PyTorch', () => {
   });
 });
 
+const transformers = JSON.parse(
+  readFileSync(new URL('./fixtures/schedules.json', import.meta.url), 'utf8'),
+) as Record<Schedule['kind'], number[]>;
+
 describe('a schedule', () => {
   const steps = 40;
+  it.each(['constant', 'linear', 'cosine'] as const)('%s from zero is that of transformers', async (kind) => {
+    const graph = new Graph();
+    const step = graph.input('step', 'float64', []);
+    const expected = transformers[kind];
+    const factor = scheduleFactor(step, { kind, warmup: 7, warmupFrom: 'zero' }, expected.length);
+    for (const [t, value] of expected.entries()) {
+      const { factor: actual } = await evaluate(
+        { factor },
+        { step: { shape: [], data: Float64Array.of(t) } },
+      );
+      expect(actual?.data[0], `step ${t}`).toBeCloseTo(value, 12);
+    }
+  });
+
   const closedForms: Record<Schedule['kind'], (u: number) => number> = {
     constant: () => 1,
     linear: (u) => 1 - u,
