@@ -1,22 +1,12 @@
 /** @file Opening an ONNX file: its graph is parsed, its weights are only located, in it or in files beside it. */
-import { open, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
+import { open } from 'node:fs/promises';
 import { fromBinary } from '@bufbuild/protobuf';
-import { codeOf, messageOf, UserError } from '../../base/errors.js';
-import {
-  type GraphProto,
-  GraphProtoSchema,
-  ModelProtoSchema,
-  type TensorProto,
-  TensorProto_DataLocation as DataLocation,
-  TensorProto_DataType as DataTypes,
-  TensorProtoSchema,
-} from '../onnx_pb.js';
+import { messageOf, UserError } from '../../base/errors.js';
+import { type GraphProto, GraphProtoSchema, ModelProtoSchema, TensorProtoSchema } from '../onnx_pb.js';
 import type { StoredTensor } from '../stored.js';
-import { bytesFor, storedTypeOf, tensorOver } from './elements.js';
+import { locate, type LocatedTensor, takeOutConstants } from './locate.js';
 import { inOrder } from './order.js';
 import { inlineFunctions } from './readers/functions.js';
-import { tensorBytes } from './tensor-proto.js';
 import { WireError, type WireField, WireFile } from './wire.js';
 
 /** An ONNX file somebody exported. */
@@ -82,6 +72,9 @@ async function readModel(path: string, file: WireFile): Promise<OnnxFile> {
   const model = decode(ModelProtoSchema, await gather(file, modelParts));
   const graph = decode(GraphProtoSchema, await gather(file, graphParts));
   if (model.opsetImport.length === 0) throw new WireError('it names no operator set', false);
+  const sizes = new Map([[path, file.size]]);
+  const weights = await locate(path, sizes, tensors);
+  await takeOutConstants(path, sizes, graph, weights);
   const inlined = inlineFunctions({ graph, functions: model.functions });
   inlined.node = inOrder(path, inlined.node);
   return {
@@ -92,7 +85,7 @@ async function readModel(path: string, file: WireFile): Promise<OnnxFile> {
     ),
     irVersion: model.irVersion,
     producer: `${model.producerName} ${model.producerVersion}`.trim(),
-    weights: await locate(path, file.size, tensors),
+    weights,
   };
 }
 
@@ -119,12 +112,6 @@ async function gather(file: WireFile, fields: readonly WireField[]): Promise<Uin
   return bytes;
 }
 
-/** A tensor without its raw data, and where those stand. */
-interface LocatedTensor {
-  readonly proto: TensorProto;
-  readonly raw?: WireField;
-}
-
 async function readTensor(file: WireFile, field: WireField): Promise<LocatedTensor> {
   const parts: WireField[] = [];
   let raw: WireField | undefined;
@@ -134,112 +121,6 @@ async function readTensor(file: WireFile, field: WireField): Promise<LocatedTens
   }
   const proto = decode(TensorProtoSchema, await gather(file, parts));
   return raw === undefined ? { proto } : { proto, raw };
-}
-
-async function locate(
-  path: string,
-  fileSize: number,
-  tensors: readonly LocatedTensor[],
-): Promise<Map<string, StoredTensor>> {
-  const sizes = new Map([[path, fileSize]]);
-  const weights = new Map<string, StoredTensor>();
-  for (const tensor of tensors) weights.set(tensor.proto.name, await storedTensor(path, sizes, tensor));
-  return weights;
-}
-
-async function storedTensor(
-  path: string,
-  sizes: Map<string, number>,
-  { proto, raw }: LocatedTensor,
-): Promise<StoredTensor> {
-  const shape = proto.dims.map(Number);
-  const dtype = storedTypeOf(proto.dataType);
-  if (dtype === undefined) {
-    const given = DataTypes[proto.dataType] ?? proto.dataType;
-    throw new UserError(
-      `${path}: weight "${proto.name}" has elements of type ${given}, which Temper does not read: ` +
-        'export the model with float32, float16 or 4-bit (MatMulNBits) weights',
-    );
-  }
-  const expected = bytesFor(dtype, shape);
-  const describe = `${path}: weight "${proto.name}" (${dtype}[${shape.join(', ')}])`;
-  if (proto.dataLocation !== DataLocation.EXTERNAL && raw === undefined) {
-    const bytes = tensorBytes(proto);
-    if (bytes.length !== expected) {
-      throw new UserError(
-        `${describe} has ${bytes.length} bytes instead of ${expected}: export the model again`,
-      );
-    }
-    return { name: proto.name, dtype, shape, read: async () => tensorOver(dtype, shape, bytes) };
-  }
-  const location =
-    raw === undefined
-      ? await externalLocation(describe, dirname(path), sizes, proto, expected)
-      : { file: path, offset: raw.valueStart, length: raw.end - raw.valueStart };
-  if (location.length !== expected) {
-    throw new UserError(
-      `${describe} has ${location.length} bytes instead of ${expected}: export the model again`,
-    );
-  }
-  const read = async () => tensorOver(dtype, shape, await readBytes(describe, location));
-  return { name: proto.name, dtype, shape, location, read };
-}
-
-type Location = NonNullable<StoredTensor['location']>;
-
-async function externalLocation(
-  describe: string,
-  folder: string,
-  sizes: Map<string, number>,
-  proto: TensorProto,
-  expected: number,
-): Promise<Location> {
-  const entries = new Map(proto.externalData.map(({ key, value }) => [key, value]));
-  const name = normalize(entries.get('location') ?? '');
-  if (name === '.' || isAbsolute(name) || name.split(sep)[0] === '..') {
-    throw new UserError(`${describe} is said to be in the file "${name}", which is not beside the model`);
-  }
-  const file = join(folder, name);
-  const size = sizes.get(file) ?? (await sizeOfFile(describe, file, name));
-  sizes.set(file, size);
-  const offset = Number(entries.get('offset') ?? 0);
-  const length = entries.has('length') ? Number(entries.get('length')) : expected;
-  if (offset + length > size) {
-    throw new UserError(
-      `${describe} is said to be at bytes ${offset} to ${offset + length} of ${file}, which has ${size}: ` +
-        'that file is truncated or belongs to another model; download or copy it again, together with the .onnx file',
-    );
-  }
-  return { file, offset, length };
-}
-
-async function sizeOfFile(describe: string, file: string, name: string): Promise<number> {
-  try {
-    return (await stat(file)).size;
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-    throw new UserError(
-      `${describe} is in the external file ${file}, which is missing: put ${name} beside the .onnx file, ` +
-        'as it was exported (weights over 2 GB are always in a file of their own)',
-    );
-  }
-}
-
-async function readBytes(describe: string, { file, offset, length }: Location): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  const handle = await open(file);
-  try {
-    let done = 0;
-    while (done < length) {
-      // Node reads at most 2 GiB at a time.
-      const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, 1 << 30), offset + done);
-      if (bytesRead === 0) throw new UserError(`${describe}: ${file} ended at byte ${offset + done}`);
-      done += bytesRead;
-    }
-  } finally {
-    await handle.close();
-  }
-  return bytes;
 }
 
 async function notOnnx(path: string, file: WireFile, error: WireError): Promise<UserError> {
