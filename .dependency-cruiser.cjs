@@ -7,7 +7,7 @@
  */
 
 const levels = [
-  ['bench'],
+  ['bench', 'examples'],
   ['cli', 'worker'],
   ['workflows', 'activities'],
   ['methods', 'plan'],
