@@ -4,8 +4,11 @@ import { type Device, deviceEntry } from './device.js';
 import type { TrainingProgram } from './program.js';
 import { openSession, type SessionLease } from './session.js';
 
-/** Sessions keep the memory that they have used: of programs of many sizes only some stay open. */
-const atOnce = { sessions: 16, bytes: 2 ** 31 };
+/**
+ * Sessions keep the memory that they have used, and each has a view of its own of the weights in files: of programs of
+ * many sizes only some stay open.
+ */
+const atOnce = { sessions: 16, bytes: 2 ** 32 };
 
 interface Open {
   readonly lease: SessionLease;
@@ -27,7 +30,7 @@ export class SessionSet {
     let open = this.#open.get(id);
     this.#open.delete(id);
     if (open === undefined) {
-      const bytes = model.byteLength + workingBytes;
+      const bytes = model.byteLength + workingBytes + storedBytes;
       await this.#makeRoom(bytes);
       const resident = deviceEntry(this.#device).training === 'resident' ? state : [];
       const hints = { folder, storedBytes, workingBytes, resident };

@@ -10,6 +10,9 @@ const warm = { sessions: 8, bytes: 2 ** 30 };
 /** Weights in files beyond this are used as they lie there, not packed for the processor, which would copy them. */
 const packedBytes = 64 * 2 ** 20;
 
+/** ONNX Runtime writes nothing but what ends the process: its errors are thrown, too, and say the same. */
+const thrownAnyway = 4 as const;
+
 /** What is known about a model beside its bytes. */
 export interface SessionHints {
   /** The folder of the files that hold tensors which are not in the model. */
@@ -47,12 +50,16 @@ export async function openSession(
   device: Device,
   hints: SessionHints = {},
 ): Promise<SessionLease> {
-  const options = { ...sessionOptions(device), ...optionsFor(hints) };
+  const options = {
+    ...sessionOptions(device),
+    ...optionsFor(hints),
+    logSeverityLevel: thrownAnyway,
+  } as const;
   const key = `${sha256(model)} ${canonicalJson(options)}`;
   const entry = entries.get(key) ?? {
     key,
     session: ort.InferenceSession.create(model, options),
-    bytes: model.byteLength + (hints.workingBytes ?? 0),
+    bytes: model.byteLength + (hints.workingBytes ?? 0) + (hints.storedBytes ?? 0),
     users: 0,
   };
   entry.users++;
