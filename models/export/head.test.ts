@@ -72,6 +72,7 @@ describe.each([
   ['gpt2', 'optimum'],
   ['llama-tied', 'optimum'],
   ['qwen3', 'dynamo'],
+  ['llama-tied', 'genai'],
 ])('a head on %s (%s)', (name, road) => {
   it.each(['last', 'first', 'mean'] as const)('reads the %s of the real tokens', async (pooling) => {
     const { before, out, bias } = await headed(name, road, pooling);

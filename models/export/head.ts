@@ -37,7 +37,14 @@ export interface HeadedGraph {
   readonly reads: ReadonlySet<string>;
 }
 
+/** Sizes of a model's keys and values, for files that do not say them themselves. */
+export interface CacheSizes {
+  readonly keyHeads: number;
+  readonly headSize: number;
+}
+
 interface HeadlessFile {
+  readonly cache?: CacheSizes;
   readonly path: string;
   readonly graph: GraphProto;
   readonly opsets: ReadonlyMap<string, number>;
@@ -49,7 +56,7 @@ const prefix = 'classifier';
  * The graph that ends in `logits` [batch, classes]. What only the old outputs needed is left out, and so are inputs that
  * only generation feeds: past keys and values are empty, positions count from 0.
  */
-export function withHead({ path, graph, opsets }: HeadlessFile, head: ExportedHead): HeadedGraph {
+export function withHead({ path, graph, opsets, cache }: HeadlessFile, head: ExportedHead): HeadedGraph {
   if ((opsets.get('') ?? 0) < 13)
     throw new UserError(
       `${path} uses operator set ${opsets.get('') ?? 0}: a head needs 13 or newer. Export the model again.`,
@@ -60,7 +67,7 @@ export function withHead({ path, graph, opsets }: HeadlessFile, head: ExportedHe
   const [classes, width] = head.weight.shape as [number, number];
   const tokens = inputNamed(path, graph, 'input_ids');
   const sizes = build.node('Shape', [tokens.name]); // [B, T]
-  const replaced = generationInputs(path, graph, build, sizes);
+  const replaced = generationInputs({ path, graph, opsets, cache }, build, sizes);
   const substitutes = build.nodes.splice(0);
   const shape = build.node('Concat', [sizes, build.ints([width])], { axis: 0 });
   const typed = build.node('Reshape', [head.hiddenName, shape]);
@@ -110,11 +117,15 @@ function pool(
 }
 
 /** Makes what the model asks for only because it can generate. @returns the inputs that are computed now */
-function generationInputs(path: string, graph: GraphProto, build: GraphBuilder, sizes: string): Set<string> {
+function generationInputs(
+  { path, graph, cache }: HeadlessFile,
+  build: GraphBuilder,
+  sizes: string,
+): Set<string> {
   const replaced = new Set<string>();
   for (const input of graph.input) {
     const { name } = input;
-    if (name.startsWith('past_key_values')) emptyPast(path, input, build, sizes);
+    if (name.startsWith('past_key_values')) emptyPast(path, input, cache, build, sizes);
     else if (name === 'position_ids') build.node('Expand', [countedFrom(0, build, sizes), sizes], {}, name);
     else if (name === 'use_cache_branch') build.constant({ shape: [1], data: Uint8Array.of(0) }, name);
     else if (name === 'num_logits_to_keep') build.constant({ shape: [], data: BigInt64Array.of(0n) }, name);
@@ -125,7 +136,13 @@ function generationInputs(path: string, graph: GraphProto, build: GraphBuilder, 
 }
 
 /** Keys or values of no token yet: [batch, heads, 0, size]. */
-function emptyPast(path: string, { name, type }: ValueInfoProto, build: GraphBuilder, sizes: string): void {
+function emptyPast(
+  path: string,
+  { name, type }: ValueInfoProto,
+  cache: CacheSizes | undefined,
+  build: GraphBuilder,
+  sizes: string,
+): void {
   const tensor = type?.value.case === 'tensorType' ? type.value.value : undefined;
   const dims = tensor?.shape?.dim ?? [];
   if (tensor === undefined || dims.length !== 4)
@@ -133,7 +150,14 @@ function emptyPast(path: string, { name, type }: ValueInfoProto, build: GraphBui
   const batch = build.node('Slice', [sizes, build.ints([0]), build.ints([1])]);
   const parts = dims.map(({ value }, axis) => {
     if (axis === 0) return batch;
-    return build.ints([value.case === 'dimValue' && axis !== 2 ? Number(value.value) : 0]);
+    if (axis === 2) return build.ints([0]);
+    const known = axis === 1 ? cache?.keyHeads : cache?.headSize;
+    const size = value.case === 'dimValue' ? Number(value.value) : known;
+    if (size === undefined || !Number.isInteger(size))
+      throw new UserError(
+        `${path} does not say the size of ${name}'s axis ${axis}, and neither does config.json`,
+      );
+    return build.ints([size]);
   });
   const shape = build.node('Concat', parts, { axis: 0 });
   const zeros = build.node('ConstantOfShape', [shape]);

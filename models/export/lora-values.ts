@@ -4,7 +4,7 @@ import type { ParameterSpec } from '../../onnx/definition.js';
 import { adapterName, mergeAdapter } from '../lora.js';
 import type { Linear } from '../network.js';
 import type { Adapter } from './adapter.js';
-import type { NewValue } from './merged.js';
+import type { NewValue } from './parts.js';
 import type { Parameter } from './stored-form.js';
 
 export interface MergeInto {

@@ -1,12 +1,17 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../base/json.js';
+import { ModelProtoSchema } from '../../onnx/onnx_pb.js';
+import type { StoredParameter } from '../../onnx/stored.js';
+import { bytesOf } from '../../onnx/tensor.js';
 import { type ImportedNetwork, importNetwork, readParameter } from '../huggingface/network.js';
 import { type Rows, runOriginal } from '../huggingface/testing/original.js';
 import { unpackFixture } from '../huggingface/testing/fixtures.js';
 import { writeMerged } from './merged.js';
+import { writeOnnx } from './onnx-writer.js';
 import type { Parameter } from './stored-form.js';
 
 const rows: Rows = {
@@ -95,6 +100,81 @@ describe.each(['gpt2', 'llama', 'llama-tied', 'gemma', 'qwen3', 'bert', 'modernb
       // Gemma's 1 + w is rounded where it is stored.
       expect(furthest(data, (values.get(spec.name) as Parameter).data), spec.name).toBeLessThan(1e-6);
     }
+  });
+});
+
+describe('weights of fewer bits, or joined', () => {
+  // Written back through float32, with 16 bits only what 16 bits can hold.
+  it.each(['genai', 'q4', 'fp16'])(
+    'llama by %s keeps its logits when every weight is written again',
+    async (road) => {
+      const before = await unpack('llama-tied', road);
+      const values = new Map<string, Parameter>();
+      for (const spec of before.network.parameters) values.set(spec.name, await readParameter(spec));
+      const out = join(scratch, 'out');
+      const { file, parameters } = before.network;
+      const { dequantized } = await writeMerged({ ...before, file, parameters, values }, out);
+      const types = new Set(file.graph.node.map((node) => node.opType));
+      const after = await open(out, join(out, 'onnx/model.onnx'));
+      expect(dequantized.length > 0).toBe(types.has('MatMulNBits'));
+      expect(after.network.file.graph.node.some((node) => node.opType === 'MatMulNBits')).toBe(false);
+      const [x, y] = [
+        await runOriginal(before.onnxPath, rows, before.config),
+        await runOriginal(after.onnxPath, rows, after.config),
+      ];
+      expect(furthest(y.data, x.data)).toBeLessThan(1e-5);
+    },
+  );
+
+  it('stays packed where nothing was trained', async () => {
+    const before = await unpack('llama-tied', 'q4');
+    const name = before.network.linears.find((linear) => linear.name.endsWith('q_proj'))?.weight as string;
+    const spec = before.network.parameters.find((each) => each.name === name);
+    const after = await merge(
+      before,
+      new Map([[name, await readParameter(spec as NonNullable<typeof spec>)]]),
+      join(scratch, 'out'),
+    );
+    const count = (model: Opened) =>
+      model.network.file.graph.node.filter((node) => node.opType === 'MatMulNBits').length;
+    expect(count(after)).toBe(count(before) - 1);
+    const { tensor, quantized } = (spec as NonNullable<typeof spec>).stored as StoredParameter;
+    const gone = [tensor, quantized?.scales].map((stored) => stored?.name as string);
+    expect(gone.filter((each) => after.network.file.weights.has(each))).toEqual([]);
+  });
+});
+
+describe('weights beside the file', () => {
+  it('are beside the export, too, and their folder may be moved', async () => {
+    const small = await unpack('qwen2', 'optimum');
+    const tensors = [...small.network.file.weights.values()].map((tensor) => ({
+      ...{ name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, bytes: tensor.location?.length ?? 0 },
+      pieces: async function* () {
+        yield bytesOf((await tensor.read()).data);
+      },
+    }));
+    const { graph, opsets, irVersion } = small.network.file;
+    const model = create(ModelProtoSchema, {
+      ...{ graph, irVersion },
+      opsetImport: [...opsets].map(([domain, version]) => ({ domain, version: BigInt(version) })),
+    });
+    const apart = join(small.folder, 'onnx/apart.onnx');
+    expect(await writeOnnx(apart, model, tensors, { external: true })).toEqual([
+      'apart.onnx',
+      'apart.onnx_data',
+    ]);
+    const before = await open(small.folder, apart);
+    const values = await movedParameters(before);
+    const after = await merge(before, values, join(scratch, 'out'));
+    const alone = await merge(small, values, join(scratch, 'alone'));
+    expect((await readdir(join(scratch, 'out/onnx'))).sort()).toEqual(['model.onnx', 'model.onnx_data']);
+    expect(after.config['transformers.js_config']).toEqual({ use_external_data_format: { 'model.onnx': 1 } });
+    await rm(small.folder, { recursive: true });
+    const [x, y] = [
+      await runOriginal(alone.onnxPath, rows, small.config),
+      await runOriginal(after.onnxPath, rows, small.config),
+    ];
+    expect(furthest(y.data, x.data)).toBe(0);
   });
 });
 

@@ -10,14 +10,15 @@ import type { ParameterSpec } from '../../onnx/definition.js';
 import type { StoredParameter, StoredTensor } from '../../onnx/stored.js';
 import { bytesOf, type HostTensor, sizeOf, typeOfTensor } from '../../onnx/tensor.js';
 import { weightSuffixes } from '../huggingface/folder.js';
+import { headsOf } from '../huggingface/imported/genai.js';
 import { plainProducts } from './dequantized.js';
 import { type ExportedHead, headConfig, withHead } from './head.js';
 import { copyCompanions, publishFolder, writeJson } from './model-files.js';
 import { externalFromBytes, type OutgoingTensor, writeOnnx } from './onnx-writer.js';
+import { type NewValue, type Part, valueOf } from './parts.js';
 import { type Parameter, rawPieces, storedPieces, withSlices } from './stored-form.js';
 
-/** A parameter's new value; a function where it is to be made when it is written, one at a time. */
-export type NewValue = Parameter | (() => Parameter | Promise<Parameter>);
+export type { NewValue };
 
 export interface MergedModel {
   readonly file: OnnxFile;
@@ -91,29 +92,22 @@ function modelProto({ irVersion, producer, opsets }: OnnxFile, graph: GraphProto
   });
 }
 
-interface Part {
-  readonly name: string;
-  readonly value: NewValue;
-  readonly stored: StoredParameter;
-}
-
 async function newGraph(
   model: MergedModel,
 ): Promise<{ graph: GraphProto; tensors: OutgoingTensor[]; dequantized: string[] }> {
   const parts = partsByTensor(model);
-  const quantized = plainProducts(model.file, new Set(parts.keys()));
+  const quantized = plainProducts(model.file, parts);
   let { graph } = quantized;
   const tensors: OutgoingTensor[] = [];
   for (const tensor of model.file.weights.values()) {
     const own = parts.get(tensor.name);
     const product = quantized.products.get(tensor.name);
-    if (product !== undefined)
-      tensors.push(await product((own as Part[]).map(({ name, value }) => ({ name, value }))));
+    if (product !== undefined) tensors.push(product);
     else if (quantized.dropped.has(tensor.name)) continue;
     else tensors.push(own === undefined ? unchanged(tensor) : await replaced(tensor, own));
   }
   if (model.head !== undefined) {
-    const headed = withHead({ ...model.file, graph }, model.head);
+    const headed = withHead({ ...model.file, graph, cache: headsOf(model.config) }, model.head);
     graph = headed.graph;
     const kept = tensors.filter(({ name }) => headed.reads.has(name));
     return { graph, tensors: [...kept, ...headed.added.map(constant)], dequantized: [...quantized.names] };
@@ -192,10 +186,6 @@ async function replaced(tensor: StoredTensor, parts: readonly Part[]): Promise<O
 /** Wrong shapes are found before anything is written. */
 function check(name: string, value: Parameter, stored: StoredParameter): void {
   storedPieces(name, value, stored).next();
-}
-
-async function valueOf(value: NewValue): Promise<Parameter> {
-  return typeof value === 'function' ? await value() : value;
 }
 
 function constant({ name, tensor }: { name: string; tensor: HostTensor }): OutgoingTensor {

@@ -49,16 +49,16 @@ async function check(...cases: object[]): Promise<Result[]> {
   return JSON.parse(stdout.trim().split('\n').at(-1) as string) as Result[];
 }
 
-async function imported(name: string) {
-  const folder = await unpackFixture(name, 'optimum', join(scratch, name));
+async function imported(name: string, road = 'optimum') {
+  const folder = await unpackFixture(name, road, join(scratch, `${name}-${road}`));
   const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as JsonObject;
   const network = await importNetwork({ onnxPath: join(folder, 'onnx/model.onnx'), config });
   return { folder, config, network, parameters: network.parameters };
 }
 
 /** Writes a model with an adapter in every form: what the check compares. */
-async function adapted(name: string) {
-  const model = await imported(name);
+async function adapted(name: string, road = 'optimum') {
+  const model = await imported(name, road);
   const { config, network } = model;
   const start = await readAdapter(adapterFolder(name, 'all-linear'));
   // A new adapter's B is zero: nothing would be seen.
@@ -69,7 +69,7 @@ async function adapted(name: string) {
   const adapter = { ...start, modules, saved: new Map([...start.saved]) };
   const values = mergedValues({ ...network, read: readParameter }, adapter);
   const [onnx, pytorch, base, folder] = ['onnx', 'pytorch', 'base', 'adapter'].map((kind) =>
-    join(scratch, `${name}-${kind}`),
+    join(scratch, `${name}-${road}-${kind}`),
   ) as [string, string, string, string];
   await writeMerged({ ...model, file: network.file, values }, onnx);
   await writePytorch({ ...model, values }, pytorch);
@@ -108,6 +108,24 @@ describe.skipIf(python === undefined)('Python', () => {
         expect(result.changed, what).toBeGreaterThan(1e-3);
         expect(result.pytorch, what).toBeLessThan(1e-4);
         expect(result.peft, what).toBeLessThan(1e-4);
+      }
+    },
+  );
+
+  it(
+    'gets the same logits from merged weights of 4 and 16 bits, and joined ones',
+    { timeout: 300_000 },
+    async () => {
+      const roads = ['q4', 'genai', 'fp16'];
+      const cases = [];
+      for (const road of roads) cases.push(await adapted('llama-tied', road));
+      for (const [i, result] of (await check(...cases)).entries()) {
+        const what = `${roads[i]}: ${JSON.stringify(result)}`;
+        // A graph of 16 bits computes with 16 bits.
+        const distance = roads[i] === 'fp16' ? 2e-2 : 1e-4;
+        expect(result.changed, what).toBeGreaterThan(5 * distance);
+        expect(result.pytorch, what).toBeLessThan(distance);
+        expect(result.peft, what).toBeLessThan(distance);
       }
     },
   );

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../base/json.js';
 import type { ParameterSpec } from '../../onnx/definition.js';
 import { readParameter } from '../huggingface/network.js';
 import { type ExportedHead, headConfig } from './head.js';
-import type { NewValue } from './merged.js';
+import type { NewValue } from './parts.js';
 import { copyCompanions, publishFolder, writeJson } from './model-files.js';
 import { writeWeights } from './safetensors-file.js';
 

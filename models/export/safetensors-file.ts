@@ -1,7 +1,7 @@
 /** @file A safetensors file of any size, tensor after tensor: none but the one being written needs to be in memory. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { bytesOf, type HostTensor, sizeOf } from '../../onnx/tensor.js';
-import type { NewValue } from './merged.js';
+import type { NewValue } from './parts.js';
 
 export interface OutgoingWeight {
   readonly name: string;
