@@ -14,6 +14,7 @@ import {
   nodeTestNames,
   readNodeTest,
 } from '../testing/node-tests.js';
+import { nodeTested } from '../testing/operators-page.js';
 import { isFloat, sizeOf, type HostTensor } from '../tensor.js';
 import { add, mul, reduceSum } from './index.js';
 
@@ -117,6 +118,12 @@ describe.skipIf(folder === undefined)("ONNX's tests of operators", () => {
     expect(names.filter((name) => !operatorTests.includes(name) && !momenta.includes(name))).toEqual(
       Object.keys(notOurs),
     );
+  });
+
+  it('are of the operators that docs/operators.md says', () => {
+    const plain = operatorTests.filter((name) => !name.includes('_expanded'));
+    const types = new Set(plain.flatMap((name) => open(name).nodes.map(({ opType }) => opType)));
+    expect([...types].sort()).toEqual(nodeTested);
   });
 
   it.each(operatorTests)('%s', async (name) => {

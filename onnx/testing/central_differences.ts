@@ -4,6 +4,7 @@ import { differentiate } from '../differentiate.js';
 import { evaluator } from '../evaluate.js';
 import { Graph, type Value } from '../graph.js';
 import { mul, reduceSum } from '../operators/index.js';
+import { sameShape, shapeText } from '../shape.js';
 import { dataOf, type HostTensor, sizeOf } from '../tensor.js';
 
 /** An input to be differentiated by, filled with random numbers. */
@@ -149,6 +150,10 @@ async function gradientsAt(
   try {
     const results = await ready.run(feedsOf(specs, point, dtype));
     const numbers = (name: string) => Array.from(results[name]?.data ?? [], Number);
+    const { shape = [] } = results['output'] ?? {};
+    if (!sameShape(shape, output.shape)) {
+      throw new Error(`ONNX Runtime puts out ${shapeText(shape)}, and ${output.typeText} was inferred`);
+    }
     return { gradients: specs.map((_, i) => numbers(`gradient${i}`)), output: numbers('output'), weights };
   } finally {
     await ready.release();
