@@ -104,6 +104,7 @@ describe('a language model', () => {
     ['llama', 'slim'],
     ['llama', 'dynamo'],
     ['llama-tied', 'q4'],
+    ['qwen2', 'genai'],
   ] as const)('has a row of logits for each token (%s, %s)', async (name, road) => {
     const found = await predict([name, road], ragged, { logits: true, batchSize: 8 });
     const alone = await predict([name, road], ragged, { logits: true, batchSize: 1 });

@@ -126,7 +126,7 @@ function cacheSlots(
 }
 
 /** What an axis of a cache counts; [batch, heads, time, size] where its names do not say. */
-function cacheDim(
+export function cacheDim(
   dim: number | string,
   axis: number,
   rank: number,

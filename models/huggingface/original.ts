@@ -2,10 +2,12 @@
 import '../../onnx/no-telemetry.js';
 import ort, { type InferenceSession } from 'onnxruntime-node';
 import { messageOf, UserError } from '../../base/errors.js';
+import type { JsonObject } from '../../base/json.js';
 import { type Device, sessionOptions } from '../../onnx/device.js';
 import { fromFloat16 } from '../../onnx/half.js';
 import { fromOrt } from '../../onnx/session.js';
 import type { PaddedRows } from '../data/collate.js';
+import { cacheDim } from '../generate/signature.js';
 import type { ModelFolder } from './folder.js';
 
 export interface Logits {
@@ -17,7 +19,7 @@ export interface Logits {
 type TensorMetadata = InferenceSession.TensorValueMetadata;
 
 /** Fills an input of the file by its name, as transformers' exporters name them. */
-type Fill = (rows: PaddedRows, metadata: TensorMetadata) => ort.Tensor;
+type Fill = (rows: PaddedRows, metadata: TensorMetadata, config: JsonObject) => ort.Tensor;
 
 const fills: Readonly<Record<string, Fill>> = {
   input_ids: ({ tokens, ...sizes }, metadata) => integers(tokens, sizes, metadata),
@@ -40,9 +42,11 @@ export class OriginalModel {
   readonly #session: InferenceSession;
   readonly #inputs: readonly { metadata: TensorMetadata; fill: Fill }[];
   readonly #output: string;
+  readonly #config: JsonObject;
 
-  private constructor(session: InferenceSession, path: string) {
+  private constructor(session: InferenceSession, { onnxPath: path, config }: ModelFolder) {
     this.#session = session;
+    this.#config = config;
     this.#inputs = session.inputMetadata.map((metadata) => {
       if (metadata.isTensor) {
         const fill = metadata.name.startsWith('past_key_values.') ? emptyPast : fills[metadata.name];
@@ -61,7 +65,9 @@ export class OriginalModel {
     }
     this.#output = output.name;
     this.kind = output.shape.length === 3 ? 'language' : 'classification';
-    const outputs = output.shape.at(-1);
+    const last = output.shape.at(-1);
+    const outputs =
+      typeof last === 'number' ? last : this.kind === 'language' ? config['vocab_size'] : undefined;
     if (typeof outputs !== 'number' || outputs < 1) {
       throw new UserError(`${path}: the last axis of "logits" has no fixed size; export the model again`);
     }
@@ -70,10 +76,10 @@ export class OriginalModel {
   }
 
   /** @throws UserError for a file that ONNX Runtime cannot open */
-  static async open({ onnxPath }: ModelFolder, device: Device): Promise<OriginalModel> {
-    const session = await opened(onnxPath, device);
+  static async open(model: ModelFolder, device: Device): Promise<OriginalModel> {
+    const session = await opened(model.onnxPath, device);
     try {
-      return new OriginalModel(session, onnxPath);
+      return new OriginalModel(session, model);
     } catch (error) {
       await session.release();
       throw error;
@@ -82,7 +88,7 @@ export class OriginalModel {
 
   async run(rows: PaddedRows): Promise<Logits> {
     const feeds = Object.fromEntries(
-      this.#inputs.map(({ metadata, fill }) => [metadata.name, fill(rows, metadata)]),
+      this.#inputs.map(({ metadata, fill }) => [metadata.name, fill(rows, metadata, this.#config)]),
     );
     const results = await this.#session.run(feeds, [this.#output]);
     const { shape, data } = fromOrt(results[this.#output] as ort.Tensor);
@@ -116,8 +122,11 @@ function integers(
 }
 
 /** A cache of no tokens: [rows, heads, 0, width]. */
-function emptyPast({ rows }: PaddedRows, { type, shape }: TensorMetadata): ort.Tensor {
-  const dims = shape.map((dim, axis) => (axis === 0 ? rows : typeof dim === 'number' ? dim : 0));
+function emptyPast({ rows }: PaddedRows, { type, shape }: TensorMetadata, config: JsonObject): ort.Tensor {
+  const dims = shape.map((size, axis) => {
+    const dim = cacheDim(size, axis, shape.length, config);
+    return dim === 'batch' ? rows : typeof dim === 'number' ? dim : 0;
+  });
   const data = type === 'float16' ? new Uint16Array() : new Float32Array();
   return new ort.Tensor(type as 'float32', data as Float32Array, dims);
 }
