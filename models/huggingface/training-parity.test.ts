@@ -10,6 +10,7 @@ import { parseDevice } from '../../onnx/device.js';
 import { closeSessions } from '../../onnx/session.js';
 import type { Tensors } from '../../onnx/trainer.js';
 import { adapterTensors, readAdapter } from '../export/adapter.js';
+import { targetsOf } from '../lora.js';
 import { classLoss } from '../losses/classification.js';
 import { languageModelLoss } from '../losses/language-model.js';
 import type { TuningRow } from '../losses/loss.js';
@@ -42,6 +43,9 @@ interface Recipe {
   readonly adapter?: 'lora' | 'all-linear';
 }
 
+/** How far losses and gradient norms may be from PyTorch's, relatively: float16 has a unit in the last place of 1/1024. */
+const tolerance = ({ road }: Recipe) => (road === 'fp16' ? 5e-3 : 1e-4);
+
 /** A batch's rows as a user's file would have them. */
 function rowsOf(recipe: Recipe, { input_ids, attention_mask, labels, classes: targets }: RecordedBatch) {
   return input_ids.map((ids, b): TuningRow => {
@@ -71,7 +75,7 @@ async function trained(recipe: Recipe, expected: RecordedRun): Promise<void> {
     const taken = Array.from({ length: steps }, (_, step) =>
       batches.slice(step * parts, (step + 1) * parts).map((batch) => microRows(recipe, batch)),
     );
-    expectRun(await tuner.run(taken), await tuner.parameters(), expected);
+    expectRun(recipe, await tuner.run(taken), await tuner.parameters(), expected);
   });
 }
 
@@ -119,7 +123,8 @@ async function adapted(name: string, which: 'lora' | 'all-linear'): Promise<Part
   const adapter = await readAdapter(adapterFolder(name, which));
   const saved = [...adapter.saved.keys()];
   return {
-    lora: adapter.config,
+    // What peft trains whole may stand among its targets too (RoBERTa's classifier.dense), and is no adapter then.
+    lora: { ...adapter.config, targets: adapter.modules.map((module) => module.name) },
     initial: { ...adapterTensors(adapter), ...Object.fromEntries(adapter.saved) },
     // PEFT trains a classifier's head as a whole.
     ...(saved.length === 0 || name === 'minilm' ? {} : { train: { matching: saved.map(quoted).join('|') } }),
@@ -129,6 +134,7 @@ async function adapted(name: string, which: 'lora' | 'all-linear'): Promise<Part
 const quoted = (name: string) => name.replaceAll('.', '\\.');
 
 function expectRun(
+  recipe: Recipe,
   reports: readonly { loss: number; gradientNorm: number; learningRate: number }[],
   weights: Tensors,
   expected: RecordedRun,
@@ -137,11 +143,11 @@ function expectRun(
     Math.abs(actual - right) / Math.max(Math.abs(right), 1e-9);
   expected.losses.forEach((loss, step) => {
     const report = reports[step] as (typeof reports)[number];
-    expect(relative(report.loss, loss), `loss of step ${step}`).toBeLessThan(1e-4);
+    expect(relative(report.loss, loss), `loss of step ${step}`).toBeLessThan(tolerance(recipe));
     expect(
       relative(report.gradientNorm, expected.gradientNorms[step] as number),
       `gradient norm of step ${step}`,
-    ).toBeLessThan(1e-4);
+    ).toBeLessThan(tolerance(recipe));
     expect(report.learningRate, `learning rate of step ${step}`).toBeCloseTo(
       expected.learningRates[step] as number,
       9,
@@ -149,6 +155,8 @@ function expectRun(
   });
   const names = Object.keys(expected.weights);
   expect(Object.keys(weights).map(fromPeft).sort()).toEqual(names.map(fromPeft).sort());
+  // PyTorch's own two runs are no measure of what float16 does.
+  if (recipe.road === 'fp16') return;
   for (const name of names) {
     const own = Object.entries(weights).find(([key]) => fromPeft(key) === fromPeft(name)) as [
       string,
@@ -184,7 +192,8 @@ const trainable = exported.flatMap(({ name, roads }) =>
 );
 // Four-bit weights are frozen; those of 16 bits are trained in 32, and were made from the same numbers.
 const full = trainable.filter(({ road }) => road !== 'q4' && road !== 'fp16');
-const firstRoads = full.filter(({ name }, i) => full.findIndex((other) => other.name === name) === i);
+// Every road goes through all parameters; what is left to see of adapters does not depend on it.
+const firstRoads = full.filter(({ name, road }) => road === (name === 'gpt2' ? 'dynamo' : 'optimum'));
 
 describe('all parameters', () => {
   for (const { name, road, numbers } of full)
@@ -192,7 +201,8 @@ describe('all parameters', () => {
 });
 
 describe("PEFT's default adapters", () => {
-  for (const { name, road, numbers } of trainable.filter((one) => one.road !== 'fp16'))
+  const others = trainable.filter(({ road }) => road === 'genai' || road === 'q4' || road === 'fp16');
+  for (const { name, road, numbers } of [...firstRoads, ...others])
     it(`${name} by ${road}`, () =>
       trained(
         { name, road, steps: 20, adapter: 'lora' },
@@ -204,6 +214,25 @@ describe('rank-stabilised adapters on all linear layers', () => {
   for (const { name, road, numbers } of firstRoads)
     it(`${name} by ${road}`, () =>
       trained({ name, road, steps: 20, adapter: 'all-linear' }, numbers['all-linear']));
+});
+
+describe('all-linear', () => {
+  // peft itself fails on DistilBERT.
+  for (const { name, road } of firstRoads.filter((one) => one.name !== 'distilbert'))
+    it(`names the layers that it names in peft: ${name}`, async () => {
+      const fixture = await temporaryFixture(name, road);
+      try {
+        const config = JSON.parse(readFileSync(join(fixture.folder, 'config.json'), 'utf8')) as JsonObject;
+        const network = await importNetwork({ onnxPath: fixture.onnxPath, config });
+        const own = targetsOf(network.linears, { targets: 'all-linear' });
+        const { modules } = await readAdapter(adapterFolder(name, 'all-linear'));
+        const named = (all: readonly { name: string }[]) => all.map((one) => one.name).sort();
+        // A pooler whose output nobody asked for is not in the file.
+        expect(named(own)).toEqual(named(modules).filter((one) => one !== 'pooler.dense'));
+      } finally {
+        await fixture.remove();
+      }
+    });
 });
 
 describe('steps of four batches with unequal numbers of tokens', () => {
