@@ -24,12 +24,14 @@ interface Layer extends Packing {
   readonly bias: boolean;
 }
 
-const random = Random.of(1, 'quantised weights');
+let random = Random.of(1, 'quantised weights');
 const bytes = (count: number) => Uint8Array.from({ length: count }, () => Math.floor(random.uniform() * 256));
 const floats = (count: number) => Float32Array.from({ length: count }, () => random.uniform() - 0.5);
 
 /** A layer's inputs after the first, as values of a graph. */
 function weightsOf(graph: Graph, { K, N, bits, block_size: size, zeros, bias }: Layer, dtype: DataType) {
+  // The same layer has the same weights, however often it is built.
+  random = Random.of(1, 'quantised weights', `${K} ${N} ${bits} ${size} ${zeros}`);
   const blocks = Math.ceil(K / size);
   const numbers = (shape: number[]) => graph.constant(dtype, shape, Array.from(floats(sizeOf(shape))));
   const zero = {
@@ -98,6 +100,21 @@ describe('weights of four and eight bits', () => {
       'float32',
     );
     expect(error).toBeLessThan(1);
+  });
+
+  it('are not dequantised before their gradient is there: those of all layers would be in memory at once', () => {
+    const layer: Layer = { K: 32, N: 32, bits: 4, block_size: 16, zeros: 'packed', bias: false };
+    const graph = new Graph();
+    const x = graph.input('x', 'float32', [2, 32]);
+    const loss = reduceSum(product(x, layer, weightsOf(graph, layer, 'float32')));
+    differentiate(mul(loss, loss), [x]);
+    const behindX = new Set([x]);
+    for (const { inputs, outputs } of graph.nodes) {
+      if (inputs.some((input) => input !== undefined && behindX.has(input)))
+        for (const output of outputs) behindX.add(output);
+    }
+    const unpacked = graph.nodes.filter(({ operator }) => operator.name === 'DequantizeLinear');
+    expect(unpacked.map(({ outputs }) => behindX.has(outputs[0] as Value))).toEqual([true]);
   });
 
   it('do not train: the message says what does', () => {

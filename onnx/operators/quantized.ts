@@ -5,6 +5,7 @@ import { type DataType, isFloat, sizeOf } from '../tensor.js';
 import { forwardOnly, need, NoGradient, operator } from './define.js';
 import { mul, sub } from './elementwise.js';
 import { gemm, matrixProductShape } from './linalg.js';
+import { lessOrEqual, where } from './logic.js';
 import { expand, sumLeading } from './movement.js';
 import { reshape, unsqueeze } from './reshape.js';
 import { slice } from './slice.js';
@@ -80,8 +81,10 @@ export const MatMulNBits = operator<Packing>({
   gradient: ({ inputs, gradients, attributes, wanted }) => {
     const [a, dy] = [need(inputs, 0), need(gradients, 0)];
     const da = () => {
-      const rows = gemm(reshape(dy, [-1, attributes.N]), unpackWeights(inputs, attributes));
-      return reshape(rows, a.shape);
+      const rows = reshape(dy, [-1, attributes.N]);
+      const [, packed, scales, zeros] = inputs;
+      const weights = unpackWeights([a, packed, whenThereIs(rows, need([scales], 0)), zeros], attributes);
+      return reshape(gemm(rows, weights), a.shape);
     };
     if (wanted[2] === true || wanted[3] === true) throw new NoGradient(frozen.wayOut);
     return [
@@ -94,6 +97,15 @@ export const MatMulNBits = operator<Packing>({
     ];
   },
 });
+
+/**
+ * The value itself, but not before `rows` are there. What depends on nothing that is fed ONNX Runtime computes first:
+ * the weights of all layers would be dequantised at once, and be in memory together.
+ */
+function whenThereIs(rows: Value, value: Value): Value {
+  const first = reshape(slice(slice(rows, 0, 0, 1), 1, 0, 1), [1]);
+  return where(lessOrEqual(first, first), value, value);
+}
 
 function expectSize(x: Value, size: number, what: string): void {
   const given = sizeOf(staticShape(x.shape, what));
@@ -118,7 +130,9 @@ export function unpackWeights(
   }
   const { graph } = packed;
   if (packed.data === undefined && packed.stored === undefined && !graph.inputs.includes(packed)) {
-    throw new NoGradient('its packed weights are put together while the graph runs: store them as one tensor');
+    throw new NoGradient(
+      'its packed weights are put together while the graph runs: store them as one tensor',
+    );
   }
   const blocks = Math.ceil(K / size);
   const elements = graph.view(packed, dtype, [N, blocks * size]);
