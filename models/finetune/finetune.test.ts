@@ -228,6 +228,51 @@ describe('training as PyTorch does', () => {
   });
 });
 
+describe('rows of different lengths', () => {
+  it.each([
+    ['bert', 'classification'],
+    ['roberta', 'classification'],
+    ['gpt2', 'language'],
+    ['llama', 'language'],
+  ] as const)('are padded without changing a number (%s)', async (name, kind) => {
+    const data = join(folder, `ragged-${name}.jsonl`);
+    const rows = Array.from({ length: 12 }, (_, i) => {
+      const ids = Array.from({ length: 2 + ((i * 5) % 17) }, (__, j) => 5 + ((i * 31 + j * 7) % 60));
+      return kind === 'language' ? { input_ids: ids } : { input_ids: ids, label: i % 3 };
+    });
+    await writeFile(data, rows.map((row) => JSON.stringify(row)).join('\n'));
+    const model = await modelOf(name);
+    const together = {
+      model,
+      data,
+      out: fresh(),
+      ...asRecorded,
+      steps: 6,
+      log: join(folder, `${name}-together.jsonl`),
+    };
+    const alone = {
+      ...together,
+      out: fresh(),
+      batchSize: 1,
+      gradientAccumulation: 4,
+      log: join(folder, `${name}-alone.jsonl`),
+    };
+    await finetune(together);
+    await finetune(alone);
+    const [expected, found] = [await logOf(alone.log), await logOf(together.log)];
+    expectRelative(
+      found.map(({ loss }) => loss),
+      expected.map(({ loss }) => loss),
+      1e-5,
+    );
+    expectRelative(
+      found.map(({ grad_norm }) => grad_norm),
+      expected.map(({ grad_norm }) => grad_norm),
+      1e-4,
+    );
+  });
+});
+
 describe('a training that was cut off', () => {
   it.each([1, 4, 7])('after step %i goes on to the same bytes, log included', async (step) => {
     const uncut = await short({ log: join(folder, 'uncut.jsonl') });
@@ -240,6 +285,15 @@ describe('a training that was cut off', () => {
     await finetune({ ...cut, device: 'cpu:2' });
     expect(await contents(cut.out)).toEqual(await contents(uncut.out));
     expect(await readFile(cut.log, 'utf8')).toBe(await readFile(uncut.log!, 'utf8'));
+  });
+
+  it('in the middle of an epoch, with adapters and dropout, goes on to the same bytes', async () => {
+    const uncut = await short({ loraRank: 2, loraDropout: 0.2, gradientAccumulation: 3, seed: 5 });
+    await finetune(uncut);
+    const cut = { ...uncut, out: fresh() };
+    await cutAfter(3, cut);
+    await finetune(cut);
+    expect(await contents(cut.out)).toEqual(await contents(uncut.out));
   });
 
   it('long after its last checkpoint repeats what was lost, and logs each step once', async () => {
