@@ -57,6 +57,8 @@ export interface TrainingProgram {
   readonly folder: string | undefined;
   /** Bytes in those files. */
   readonly storedBytes: number;
+  /** Those among them that are packed integers. */
+  readonly integerBytes: number;
   /** About how many bytes a run needs at once, beside the state. */
   readonly workingBytes: number;
 }
@@ -100,6 +102,9 @@ export function buildTrainingProgram(
     sizes: definition.sizes,
     folder,
     storedBytes: files.reduce((sum, { length }) => sum + length, 0),
+    integerBytes: live.stored
+      .filter(({ dtype }) => dtype === 'uint8')
+      .reduce((sum, { stored }) => sum + (stored?.location?.length ?? 0), 0),
     workingBytes: peakBytes(live),
   };
 }

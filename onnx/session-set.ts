@@ -26,14 +26,14 @@ export class SessionSet {
   }
 
   async open(program: TrainingProgram): Promise<{ readonly session: InferenceSession }> {
-    const { id, model, folder, storedBytes, workingBytes, state } = program;
+    const { id, model, folder, storedBytes, integerBytes, workingBytes, state } = program;
     let open = this.#open.get(id);
     this.#open.delete(id);
     if (open === undefined) {
       const bytes = model.byteLength + workingBytes + storedBytes;
       await this.#makeRoom(bytes);
       const resident = deviceEntry(this.#device).training === 'resident' ? state : [];
-      const hints = { folder, storedBytes, workingBytes, resident };
+      const hints = { folder, storedBytes, integerBytes, workingBytes, resident };
       open = { lease: await openSession(model, this.#device, hints), bytes };
     }
     this.#open.set(id, open);

@@ -19,6 +19,8 @@ export interface SessionHints {
   readonly folder?: string | undefined;
   /** Bytes in those files. Default 0. */
   readonly storedBytes?: number;
+  /** Those among them that are packed integers: few, and products with them are slow unless they are packed again. */
+  readonly integerBytes?: number;
   /** About how many bytes a run needs at once. Default 0: few. */
   readonly workingBytes?: number;
   /** Outputs that stay on the device, as tensors that can be fed again; all others are copied to the host. */
@@ -75,21 +77,22 @@ export async function openSession(
 function optionsFor({
   folder,
   storedBytes = 0,
+  integerBytes = 0,
   resident = [],
 }: SessionHints): InferenceSession.SessionOptions {
   const locations = Object.fromEntries(resident.map((output) => [output, 'gpu-buffer' as const]));
   return {
     ...(resident.length > 0 ? { preferredOutputLocation: locations } : {}),
-    ...(folder === undefined ? {} : mappedFrom(folder, storedBytes)),
+    ...(folder === undefined ? {} : mappedFrom(folder, storedBytes - integerBytes)),
   };
 }
 
-function mappedFrom(folder: string, storedBytes: number): InferenceSession.SessionOptions {
+function mappedFrom(folder: string, floatBytes: number): InferenceSession.SessionOptions {
   return {
     extra: {
       session: {
         model_external_initializers_file_folder_path: folder,
-        ...(storedBytes > packedBytes ? { disable_prepacking: '1' } : {}),
+        ...(floatBytes > packedBytes ? { disable_prepacking: '1' } : {}),
       },
     },
   };
