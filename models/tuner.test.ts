@@ -4,6 +4,7 @@ import { Random } from '../base/random.js';
 import { parseDevice } from '../onnx/device.js';
 import { closeSessions } from '../onnx/session.js';
 import type { Tensors } from '../onnx/trainer.js';
+import { NonFiniteError } from '../onnx/training-errors.js';
 import { decodeTrainingState, encodeTrainingState } from '../onnx/training-state.js';
 import { type GptConfig, initialiseGpt } from './gpt.js';
 import { gptNetwork } from './gpt-network.js';
@@ -188,6 +189,99 @@ describe('a new head', () => {
       expect(names).toContain('score.weight');
       // The loss does not depend on the language model's head.
       expect(names).not.toContain('head.weight');
+    },
+  );
+});
+
+describe('what is trained', () => {
+  const namesOf = async (options: Partial<TunerOptions>) => {
+    const tuner = await Tuner.open({ ...language, ...options });
+    const names = tuner.trained.map(({ name }) => name);
+    await tuner.release();
+    return names;
+  };
+
+  it('is chosen: everything, the head, or what a pattern names; adapters and new heads in any case', async () => {
+    expect(await namesOf({})).toHaveLength(network.parameters.length);
+    expect(await namesOf({ train: 'head' })).toEqual(['head.weight']);
+    expect(await namesOf({ train: { matching: String.raw`block1\.mlp\..*` } })).toHaveLength(4);
+    const head = rowHeadOf(network, 2);
+    expect(await namesOf({ train: 'head', head, loss: classLoss(2) })).toEqual(['score.weight']);
+    expect(await namesOf({ lora: { ...lora, targets: ['mlp.in'] }, head, loss: classLoss(2) })).toHaveLength(
+      5,
+    );
+  });
+
+  it('stays as it was where it is frozen, and where weight decay is for matrices vectors do not decay', async () => {
+    const only = { ...language, train: { matching: 'norm.*' } } as const;
+    const { state } = await train({ ...only, schedule: { kind: 'constant', warmup: 0 } }, allSteps(whole));
+    expect(Object.keys(state.parameters)).toEqual(['norm.weight', 'norm.bias']);
+    const heavy = { ...common.optimizer, weightDecay: 10 };
+    const [decayed, spared] = await Promise.all(
+      (['all', 'matrices'] as const).map(async (decay) => {
+        const options = {
+          ...only,
+          optimizer: heavy,
+          decay,
+          schedule: { kind: 'constant', warmup: 0 },
+        } as const;
+        const after = await train(options, [whole(0)]);
+        return after.state.parameters['norm.weight']!.data[0]!;
+      }),
+    );
+    expect(spared! - decayed!).toBeCloseTo(0.1, 5);
+  });
+
+  it('has to be something, that exists', async () => {
+    await expect(namesOf({ train: 'none' })).rejects.toThrow('nothing is trained');
+    await expect(namesOf({ train: { matching: 'layers.*' } })).rejects.toThrow(
+      'no parameter\'s name matches "layers.*" as a whole; there are embedding.token',
+    );
+  });
+});
+
+describe('a tuner refuses', () => {
+  it('types that the device does not compute in, before any work', async () => {
+    await expect(Tuner.open({ ...language, dtype: 'float16' })).rejects.toThrow(
+      'a cpu computes in float32, not in float16: leave --dtype out, or choose another device (temper devices)',
+    );
+  });
+
+  it('sequences longer than the positions of the model', async () => {
+    const long: Step = [{ rows: [row(20, 'long')], batch: 1, length: 20 }];
+    await expect(train(language, [long])).rejects.toThrow(
+      "sequences of 20 tokens are longer than the model's 16 positions",
+    );
+  });
+
+  it('to go on where the loss is no number: says which step, and keeps the state before it', async () => {
+    const wild = { ...common.optimizer, learningRate: 1e38 };
+    const options: TunerOptions = { ...language, optimizer: wild, schedule: { kind: 'constant', warmup: 0 } };
+    const tuner = await Tuner.open(options);
+    const failed = tuner.run(allSteps(whole));
+    const error = await failed.catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(NonFiniteError);
+    const { step, before } = error as NonFiniteError;
+    expect(before).toHaveLength(step - 1);
+    expect(tuner.step).toBe(step - 1);
+    await tuner.release();
+  });
+});
+
+describe('activations computed again', () => {
+  it.each([false, true])(
+    'change no bit of a training with adapters and dropout (in parts: %s)',
+    async (parts) => {
+      const options = { ...language, lora: { ...lora, dropout: 0.2 } };
+      const step = (at: number): Step =>
+        parts
+          ? whole(at).flatMap(({ rows }) => rows.map((one) => ({ rows: [one], batch: 1, length: 12 })))
+          : whole(at);
+      const [kept, again] = [
+        await train(options, allSteps(step)),
+        await train({ ...options, recompute: true }, allSteps(step)),
+      ];
+      expect(again).toEqual(kept);
     },
   );
 });
