@@ -17,6 +17,7 @@ interface ProviderFacts {
   readonly notes: Readonly<Record<string, string>>;
 }
 
+const integers = ['BitwiseAnd', 'BitwiseNot', 'BitwiseOr', 'BitwiseXor'];
 const sizes = ['Range', 'Shape', 'Size'];
 
 /** One table of what devices cannot do; onnx/lowering.ts is what is done about it. */
@@ -34,11 +35,23 @@ export const providers: Readonly<Record<DeviceKind, ProviderFacts>> = {
   webgpu: {
     source: 'profiles of float32 graphs run on SwiftShader',
     onCpu: [
-      ...['Celu', 'Dropout', 'FusedMatMul', 'IsInf', 'IsNaN', 'LogSoftmax', 'Mean', 'Mod', 'OneHot', 'Or'],
+      ...[
+        'Celu',
+        'Dropout',
+        'FusedMatMul',
+        'Hardmax',
+        'IsInf',
+        'IsNaN',
+        'LogSoftmax',
+        'Mean',
+        'Mod',
+        'OneHot',
+        'Or',
+      ],
       ...['Round', 'Selu', 'Shrink', 'Sign', 'Softsign', 'Sum', 'Xor'],
     ],
     sizes,
-    unknown: ['GatherBlockQuantized', 'MatMulInteger'],
+    unknown: [...integers, 'GatherBlockQuantized', 'MatMulInteger'],
     notes: {
       ScatterElements: 'adds in no fixed order',
       SimplifiedLayerNormalization: 'its second output is wrong there, and not used',
@@ -46,7 +59,21 @@ export const providers: Readonly<Record<DeviceKind, ProviderFacts>> = {
   },
   cuda: {
     source: "ONNX Runtime's list of kernels, not executed",
-    onCpu: ['Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Cosh', 'Mean', 'Sinh', 'Tan'],
+    onCpu: [
+      ...integers,
+      'Acos',
+      'Acosh',
+      'Asin',
+      'Asinh',
+      'Atan',
+      'Atanh',
+      'Cosh',
+      'Hardmax',
+      'LpNormalization',
+      'Mean',
+      'Sinh',
+      'Tan',
+    ],
     sizes,
     unknown: [],
     notes: {

@@ -64,11 +64,7 @@ describe('gradients at zero', () => {
     ['of a product with one zero goes to that factor', (x) => o.reduceProd(x, [1]), [0, 0, 0, 0, 0, 0]],
     ['of a square', (x) => o.pow(x, 2), [0, 32, 0, 0, 108, 4]],
     ['of the power 0', (x) => o.pow(x, 0), [0, 0, 0, 0, 0, 0]],
-    [
-      'of a norm over nothing but zeros',
-      (x) => o.reduceL2(o.mul(x, 0), [1]),
-      [0, 0, 0, 0, 0, 0],
-    ],
+    ['of a norm over nothing but zeros', (x) => o.reduceL2(o.mul(x, 0), [1]), [0, 0, 0, 0, 0, 0]],
   ])('%s is a number', async (_name, build, expected) => {
     const { gradient } = await valueAndGradient([2, 3], [0, 2, 0, 0, 3, 1], build);
     expect(gradient.map((g) => g + 0)).toEqual(expected);

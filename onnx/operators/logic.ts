@@ -37,6 +37,25 @@ export const Not = operator({
   gradient: noSlope,
 });
 
+/** Bit by bit, of integers. */
+const bitwise = (name: string, count: number): Operator<None> =>
+  operator({
+    name,
+    infer: ({ inputs }) => {
+      const operands = Array.from({ length: count }, (_, i) => need(inputs, i));
+      const dtype = sameType(inputs, ...operands.keys());
+      if (isFloat(dtype) || dtype === 'bool') throw new ShapeError(`${dtype} is no type of integers`);
+      return [{ dtype, shape: operands.map(({ shape }) => shape).reduce((a, b) => broadcast(a, b)) }];
+    },
+    gradient: forwardOnly(
+      'integers have no slope: cast to a float type before anything is trained through it',
+    ),
+  });
+export const BitwiseAnd = bitwise('BitwiseAnd', 2);
+export const BitwiseOr = bitwise('BitwiseOr', 2);
+export const BitwiseXor = bitwise('BitwiseXor', 2);
+export const BitwiseNot = bitwise('BitwiseNot', 1);
+
 const floatTest = <A extends Operator['attributes']>(name: string, attributes: A): Operator =>
   operator<Record<string, number>>({
     name,

@@ -92,6 +92,19 @@ export function argMin(x: Value, axis = -1): Value {
   return x.graph.emitOne(ArgMin, [x], { axis: normalizeAxis(axis, x.shape.length), keepdims: 0 });
 }
 
+/** 1 at the largest element along an axis, the first of equals, and 0 elsewhere. */
+export const Hardmax = operator<Axis>({
+  name: 'Hardmax',
+  attributes: { axis: 'int' },
+  defaults: { axis: -1 },
+  infer: ({ inputs, attributes }) => {
+    const x = need(inputs, 0);
+    normalizeAxis(attributes.axis, x.shape.length);
+    return [x];
+  },
+  gradient: forwardOnly('it is flat between its steps: use softmax(), or put detach() around its input'),
+});
+
 /** Inputs: start, limit and step; constants, or `dims` says how many elements come out. */
 export const Range = operator<{ dims?: Shape }>({
   name: 'Range',
