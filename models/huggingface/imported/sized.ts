@@ -2,7 +2,7 @@
 import { UserError } from '../../../base/errors.js';
 import type { Graph, Value } from '../../../onnx/graph.js';
 import type { NodeCall } from '../../../onnx/import/reader.js';
-import { rowsOf } from '../../../onnx/import/readers/linalg.js';
+import { rowsOf, withoutScale } from '../../../onnx/import/readers/linalg.js';
 import { readerOf } from '../../../onnx/import/readers/index.js';
 import type { FileValues, Intercept, SizedFile } from '../../../onnx/import/specialise.js';
 import type { NodeProto } from '../../../onnx/onnx_pb.js';
@@ -145,7 +145,7 @@ export class ImportedAtSizes implements SizedNetwork {
     const rows = rowsOf(x);
     const outputs = linear.isQuantized
       ? quantizedOutputs(linear, call, weights)
-      : linear.parts.map((part) => product(rows, part, call, weights));
+      : linear.parts.map((part) => product(x, part, call, weights));
     const adapted = outputs.map((output, i) =>
       adapt === undefined ? output : adapt((linear.parts[i] as LinearPart).linear, rows, output),
     );
@@ -181,15 +181,21 @@ function withoutReshape(node: NodeProto, { inputs }: NodeCall): (Value | undefin
   return node.opType === 'Reshape' ? [inputs[0]] : undefined;
 }
 
-function product(rows: Value, { linear, bias }: LinearPart, call: NodeCall, weights: Weights): Value {
+function product(x: Value, { linear, bias }: LinearPart, call: NodeCall, weights: Weights): Value {
+  const { value, scale } = withoutScale(x);
   const weight = weights(linear.weight);
   // [in, out] is what PyTorch has for Conv1D, and the transpose of what it has for any other layer.
   const isInOut = linear.fanInFanOut !== weight.transposed;
-  return gemm(rows, weight.value, bias === undefined ? call.inputs[2] : inFileLayout(weights, bias), {
-    transB: !isInOut,
-    alpha: call.attributes.float('alpha', 1),
-    beta: call.attributes.float('beta', 1),
-  });
+  return gemm(
+    rowsOf(value),
+    weight.value,
+    bias === undefined ? call.inputs[2] : inFileLayout(weights, bias),
+    {
+      transB: !isInOut,
+      alpha: scale * call.attributes.float('alpha', 1),
+      beta: call.attributes.float('beta', 1),
+    },
+  );
 }
 
 /**
@@ -209,7 +215,7 @@ function quantizedOutputs(linear: FileLinear, call: NodeCall, weights: Weights):
   const isPacked = parts.every((part) => weights(part.linear.weight).asStored === true);
   if (!isPacked) {
     const plain = { ...call, inputs: [call.inputs[0], call.inputs[1], call.inputs[5]] };
-    return parts.map((part) => product(rowsOf(call.inputs[0] as Value), part, plain, weights));
+    return parts.map((part) => product(call.inputs[0] as Value, part, plain, weights));
   }
   const [output] = readerOf(call)(call);
   const rows = rowsOf(output as Value);

@@ -7,6 +7,7 @@ import { linalg } from './linalg.js';
 import { maskedSoftmax } from './masked-softmax.js';
 import { movement } from './movement.js';
 import { normalization } from './normalization.js';
+import { patterns } from './patterns.js';
 import { plain } from './plain.js';
 import { quantized } from './quantized.js';
 import { rotary } from './rotary.js';
@@ -18,6 +19,7 @@ const families: readonly Readers[] = [
   movement,
   linalg,
   maskedSoftmax,
+  patterns,
   attention,
   rotary,
   normalization,

@@ -48,15 +48,27 @@ function readWhere(call: NodeCall): Value[] {
   const normal = producerOf(b);
   const isGuard =
     test?.operator.name === 'IsNaN' && test.inputs[0] === b && normal?.operator.name === 'Softmax';
-  if (!isGuard || !isZero(a)) return [where(condition, a, b)];
+  if (!isGuard || !isZero(a)) return [chosen(condition, a, b)];
   const sum = normal.inputs[0] as Value;
   const { axis } = normal.attributes as { axis: number };
-  if (axis !== sum.shape.length - 1) return [where(condition, a, b)];
+  if (axis !== sum.shape.length - 1) return [chosen(condition, a, b)];
   const found = maskAndScores(sum);
   // Without a mask to be told from the scores, the scores themselves are looked at.
   const { mask, seesKey } = finite(found?.mask ?? sum);
   const probabilities = softmax(found === undefined ? mask : add(found.scores, mask), axis);
   return [where(seesKey, probabilities, 0)];
+}
+
+const choices = new WeakMap<Value, Map<string, Value>>();
+
+/** Where, once for the same values: exporters make the same mask of booleans in every layer. */
+function chosen(condition: Value, a: Value, b: Value): Value {
+  const known = choices.get(condition) ?? new Map<string, Value>();
+  choices.set(condition, known);
+  const key = `${a.name} ${b.name}`;
+  const value = known.get(key) ?? where(condition, a, b);
+  known.set(key, value);
+  return value;
 }
 
 function isZero({ data }: Value): boolean {
