@@ -13,7 +13,7 @@ import {
   gemm,
   greater,
   log,
-  matmul,
+  MatMul,
   mul,
   reduceMax,
   reduceSum,
@@ -39,7 +39,9 @@ export const lowerings: Readonly<Record<DeviceKind, Readonly<Record<string, Lowe
       if (a.shape.length === 2 && b.shape.length === 2) {
         return [gemm(a, b, undefined, { transA: transA === 1, transB: transB === 1, alpha })];
       }
-      const product = matmul(transA === 1 ? swapLast(a) : a, transB === 1 ? swapLast(b) : b);
+      const factors = [transA === 1 ? swapLast(a) : a, transB === 1 ? swapLast(b) : b];
+      // Not matmul(), which would write some shapes as the very FusedMatMul that is replaced here.
+      const product = a.graph.emitOne(MatMul, factors, {});
       return [alpha === 1 ? product : mul(product, alpha)];
     },
     LogSoftmax({ inputs, attributes: { axis } }) {
