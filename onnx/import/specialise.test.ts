@@ -1,33 +1,14 @@
 /** @file Files read at given sizes compute what ONNX Runtime makes of them; what cannot be read says so. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import ort from 'onnxruntime-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { evaluate } from '../evaluate.js';
-import { Graph } from '../graph.js';
 import { ValueInfoProtoSchema } from '../onnx_pb.js';
-import { closeSessions, fromOrt, toOrt } from '../session.js';
-import {
-  type SmallModel,
-  type SmallNode,
-  smallModel,
-  smallNode,
-  writeSmallModel,
-} from '../testing/small-model.js';
-import { type HostTensor, sizeOf, typeOfTensor } from '../tensor.js';
-import { openOnnx } from './file.js';
-import { SizedFile } from './specialise.js';
+import { closeSessions } from '../session.js';
+import { readModel, runModel } from '../testing/read-model.js';
+import { type SmallModel, type SmallNode, smallNode } from '../testing/small-model.js';
+import { type HostTensor, sizeOf } from '../tensor.js';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'temper-specialise-'));
-});
-afterAll(async () => {
-  await closeSessions();
-  await rm(folder, { recursive: true });
-});
+afterAll(closeSessions);
 
 const floats = (...shape: number[]): HostTensor => ({
   shape,
@@ -44,47 +25,18 @@ const flag = (value: boolean): HostTensor => ({
   dtype: 'bool',
 });
 
-let files = 0;
-
 /** Reads a model with everything fed as it is, and runs what was read. */
-async function read(model: SmallModel): Promise<{ results: Record<string, HostTensor>; nodes: string[] }> {
-  const path = await writeSmallModel(join(folder, `${files++}.onnx`), model);
-  const file = await openOnnx(path);
-  const build = () => {
-    const graph = new Graph();
-    const inputs = new Map(
-      Object.entries(model.inputs).map(([name, tensor]) => [
-        name,
-        graph.input(name, typeOfTensor(tensor), tensor.shape),
-      ]),
-    );
-    return { graph, leaves: (name: string) => inputs.get(name) as never };
-  };
-  const first = build();
-  const sized = await SizedFile.read(
-    file,
-    { constants: new Map(), leaves: new Set(Object.keys(model.inputs)), outputs: model.outputs },
-    first.graph,
-    first.leaves,
-  );
-  const { graph, leaves } = build();
-  const values = sized.emit(graph, leaves);
-  const outputs = Object.fromEntries(
-    model.outputs.map((name) => [name, values.get(name) ?? sized.constant(graph, name)]),
-  );
-  const results = await evaluate(outputs as never, model.inputs);
-  return { results, nodes: graph.nodes.map((node) => node.operator.name) };
+async function read(
+  model: SmallModel,
+): Promise<{ results: Record<string, HostTensor>; nodes: readonly string[] }> {
+  const { outputs, operators } = await readModel(model);
+  return { results: await evaluate(outputs, model.inputs), nodes: operators };
 }
 
 async function expectAsOnnxRuntime(model: SmallModel): Promise<void> {
-  const session = await ort.InferenceSession.create(smallModel(model), { logSeverityLevel: 3 });
-  const expected = await session.run(
-    Object.fromEntries(Object.entries(model.inputs).map(([name, tensor]) => [name, toOrt(tensor)])),
-  );
-  await session.release();
+  const expected = await runModel(model);
   const { results } = await read(model);
-  for (const [name, tensor] of Object.entries(expected)) {
-    const { shape, data } = fromOrt(tensor);
+  for (const [name, { shape, data }] of Object.entries(expected)) {
     const actual = results[name] as HostTensor;
     expect(actual.shape, name).toEqual(shape);
     Array.from(data, Number).forEach((value, i) => expect(Number(actual.data[i])).toBeCloseTo(value, 5));
