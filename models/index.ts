@@ -8,6 +8,8 @@ import type { GenerateOptions } from './generate/settings.js';
 import { withAdapter } from './huggingface/adapted.js';
 import type { ChatMessage } from './huggingface/chat-template.js';
 import { openModel, type OpenOptions } from './huggingface/open.js';
+import { parseDevice } from '../onnx/device.js';
+import { requireDevice } from '../onnx/probe.js';
 import type { HfTokenizer } from './huggingface/tokenizer.js';
 
 export type { Prediction } from './classify.js';
@@ -31,6 +33,7 @@ export interface PredictOptions extends PredictionOptions, OpenOptions {
 /** Predictions for the rows of `data`, in their order, one after the other as they are computed. */
 export async function* openPredictions(options: PredictOptions): AsyncGenerator<Prediction> {
   const { model, adapter, ...rest } = options;
+  await requireDevice(parseDevice(options.device ?? 'cpu'));
   const opened = await openModel(model, rest);
   if (adapter === undefined) {
     yield* predictions(opened, rest);

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../base/json.js';
+import { UserError } from '../../base/errors.js';
+import { devices } from '../../onnx/device.js';
 import { readSafetensors } from '../../onnx/safetensors.js';
 import { closeSessions } from '../../onnx/session.js';
 import {
@@ -455,6 +457,29 @@ describe('what cannot be', () => {
       /holds files that are not of a training \(thesis\.tex\)/,
     );
   });
+
+  it('two at once into one folder', async () => {
+    const options = await short({ checkpointSteps: 1 });
+    let second: Promise<unknown> | undefined;
+    const onProgress = (): void => {
+      second ??= finetune(options).catch((error: unknown) => error);
+    };
+    await finetune({ ...options, onProgress });
+    expect(await second).toBeInstanceOf(UserError);
+    expect(((await second) as UserError).message).toMatch(/process \d+ on .* trains into it now/);
+  });
+
+  it.runIf(devices.cuda.missing() !== undefined)(
+    'a device that is not there, before anything is read',
+    async () => {
+      const options = await short({ device: 'cuda', data: join(folder, 'nowhere.jsonl') });
+      await expect(finetune(options)).rejects.toThrow(/cuda:0: .*Get them with: node/s);
+      const { model, data } = options;
+      await expect(predict({ model, data, device: 'cuda' })).rejects.toThrow(
+        /cuda:0: .*Get them with: node/s,
+      );
+    },
+  );
 
   it('a row whose step has no loss', async () => {
     const data = join(folder, 'empty-step.jsonl');

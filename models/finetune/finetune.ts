@@ -2,6 +2,7 @@
 import { UserError } from '../../base/errors.js';
 import type { JsonObject } from '../../base/json.js';
 import { deviceName } from '../../onnx/device.js';
+import { requireDevice } from '../../onnx/probe.js';
 import type { StepReport } from '../../onnx/trainer.js';
 import { NonFiniteError, OutOfMemoryError } from '../../onnx/training-errors.js';
 import { readExamples } from '../data/read.js';
@@ -85,6 +86,7 @@ export class Interrupted extends Error {
  */
 export async function finetune(options: FinetuneOptions): Promise<FinetuneResult> {
   const settings = fullSettings(options, options);
+  await requireDevice(settings.device);
   const { revision, offline, onNotice, file, weights } = options;
   const model = await openModel(options.model, { revision, offline, onNotice, file, weights });
   const network = await importNetwork(model);
@@ -111,39 +113,50 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
     merge: options.merge ?? false,
   };
   const folder = await RunFolder.open(options.out, run, options.overwrite ?? false);
-  const finished = await folder.result();
-  if (finished !== undefined)
-    return { out: folder.path, ...(finished['result'] as unknown as Omit<FinetuneResult, 'out'>) };
-  const standing = await folder.standing();
-  const tuner = await Tuner.open({
-    ...{ network, loss, head, read: readParameter, decay: 'all', steps: plan.steps },
-    ...(adapters ?? { train: settings.train === 'head' ? 'head' : 'full' }),
-    optimizer: optimizerOf(settings),
-    schedule: scheduleOf(settings),
-    clipNorm: settings.maxGradNorm,
-    ...{ recompute: settings.recompute, seed: settings.seed, device: settings.device, dtype: settings.dtype },
-    state: standing?.state,
-  });
   try {
-    const steps = [...(standing?.steps ?? [])];
-    const log = await openStepLog(options.log, steps);
-    try {
-      await train(tuner, plan, { folder, steps, log, options });
-    } finally {
-      log.close();
+    const finished = await folder.result();
+    if (finished !== undefined) {
+      return { out: folder.path, ...(finished['result'] as unknown as Omit<FinetuneResult, 'out'>) };
     }
-    const parameters = await tuner.parameters();
-    const files = await writeProducts(
-      { model, network, task, head, lora: tuner.lora, parameters },
-      folder.path,
-      options.merge ?? false,
-    );
-    const trainedParameters = Object.values(parameters).reduce((sum, { data }) => sum + data.length, 0);
-    const result = { steps: plan.steps, loss: steps.at(-1)?.loss ?? NaN, trainedParameters, files };
-    await folder.finish({ ...run, rows: examples.length, result });
-    return { out: folder.path, ...result };
+    const standing = await folder.standing();
+    const tuner = await Tuner.open({
+      ...{ network, loss, head, read: readParameter, decay: 'all', steps: plan.steps },
+      ...(adapters ?? { train: settings.train === 'head' ? 'head' : 'full' }),
+      optimizer: optimizerOf(settings),
+      schedule: scheduleOf(settings),
+      clipNorm: settings.maxGradNorm,
+      ...{
+        recompute: settings.recompute,
+        seed: settings.seed,
+        device: settings.device,
+        dtype: settings.dtype,
+      },
+      state: standing?.state,
+    });
+    try {
+      const steps = [...(standing?.steps ?? [])];
+      await trainLogged(tuner, plan, { folder, steps, options });
+      const parameters = await tuner.parameters();
+      const trained = { model, network, task, head, lora: tuner.lora, parameters };
+      const files = await writeProducts(trained, folder.path, options.merge ?? false);
+      const trainedParameters = Object.values(parameters).reduce((sum, { data }) => sum + data.length, 0);
+      const result = { steps: plan.steps, loss: steps.at(-1)?.loss ?? NaN, trainedParameters, files };
+      await folder.finish({ ...run, rows: examples.length, result });
+      return { out: folder.path, ...result };
+    } finally {
+      await tuner.release();
+    }
   } finally {
-    await tuner.release();
+    await folder.release();
+  }
+}
+
+async function trainLogged(tuner: Tuner, plan: StepPlan, along: Omit<Along, 'log'>): Promise<void> {
+  const log = await openStepLog(along.options.log, along.steps);
+  try {
+    await train(tuner, plan, { ...along, log });
+  } finally {
+    log.close();
   }
 }
 
@@ -177,6 +190,7 @@ async function train(tuner: Tuner, plan: StepPlan, along: Along): Promise<void> 
         `stopped after step ${tuner.step} of ${plan.steps}. The same command goes on from there.`,
       );
     }
+    await folder.renew();
     const first = tuner.step;
     const count = Math.min(pace.steps, plan.steps - first, checkpoints.stepsLeft(first));
     const began = performance.now();

@@ -7,9 +7,20 @@ import { decodeTrainingState, encodeTrainingState } from '../../onnx/training-st
 import type { TrainingState } from '../../onnx/state.js';
 import { type Checkpoints, checkpointsOf } from '../../store/checkpoint.js';
 import { makeFolder } from '../../store/durable.js';
+import { type Held, isLease, type Lease, takeLease } from '../../store/lease.js';
+import { thisProcess } from '../../store/owner.js';
 import type { LoggedStep } from './step-log.js';
 
-const names = { run: 'run.json', result: 'training.json', checkpoints: 'checkpoints' } as const;
+const names = {
+  run: 'run.json',
+  result: 'training.json',
+  checkpoints: 'checkpoints',
+  leases: 'leases',
+} as const;
+/** Of the folder, whatever is trained in it. */
+const lease = { kind: 'finetune', key: hashOf('finetune') } as const;
+/** Longer than any run of ONNX Runtime; a process that is gone is noticed at once. */
+const leaseSeconds = 3600;
 /** What earlier trainings into the folder may have left. */
 const products = [
   'onnx',
@@ -28,10 +39,12 @@ export interface Standing {
 
 export class RunFolder {
   readonly path: string;
+  readonly #lease: Lease;
   readonly #checkpoints: Checkpoints;
 
-  private constructor(path: string, key: string) {
+  private constructor(path: string, key: string, held: Lease) {
     this.path = path;
+    this.#lease = held;
     this.#checkpoints = checkpointsOf(path, { kind: 'finetune', key }, 'run');
   }
 
@@ -57,16 +70,30 @@ export class RunFolder {
             'Give the same settings to go on with it, name another folder (--out), or begin anew: --overwrite',
         );
       }
-      const old = [...Object.values(names), ...products];
+      const held = await hold(folder);
+      const old = [names.run, names.result, names.checkpoints, ...products];
       for (const name of old) await rm(join(folder, name), { recursive: true, force: true });
+      await held.release();
     }
+    const held = await hold(folder);
     try {
-      await makeFolder(folder);
       await write(join(folder, names.run), run);
     } catch (error) {
-      throw new EnvironmentError(`${folder} cannot be written: ${messageOf(error)}`, { cause: error });
+      await held.release();
+      throw error;
     }
-    return new RunFolder(folder, hashOf(run));
+    return new RunFolder(folder, hashOf(run), held);
+  }
+
+  /** Says that the training still goes on. @throws where another process has taken over */
+  async renew(): Promise<void> {
+    const left = this.#lease.expiresAt - Date.now();
+    if (left < (leaseSeconds * 1000) / 2) await this.#lease.renew();
+  }
+
+  /** Lets go of the folder. */
+  async release(): Promise<void> {
+    await this.#lease.release();
   }
 
   /** What the finished training came to; undefined where it is not finished. */
@@ -101,8 +128,26 @@ export class RunFolder {
   /** Marks the training as finished, its files being there; the checkpoints go. */
   async finish(result: JsonObject): Promise<void> {
     await write(join(this.path, names.result), result);
-    await rm(join(this.path, names.checkpoints), { recursive: true, force: true });
+    await this.release();
+    for (const name of [names.checkpoints, names.leases])
+      await rm(join(this.path, name), { recursive: true, force: true });
   }
+}
+
+/** @throws UserError where another process trains into the folder */
+async function hold(folder: string): Promise<Lease> {
+  let answer: Lease | Held;
+  try {
+    await makeFolder(folder);
+    answer = await takeLease(folder, lease, thisProcess('finetune'), { seconds: leaseSeconds });
+  } catch (error) {
+    throw new EnvironmentError(`${folder} cannot be written: ${messageOf(error)}`, { cause: error });
+  }
+  if (isLease(answer)) return answer;
+  const { host, pid } = answer.heldBy;
+  throw new UserError(
+    `${folder}: process ${pid} on ${host} trains into it now. Wait for it, or name another folder (--out)`,
+  );
 }
 
 async function entriesOf(folder: string): Promise<string[]> {
