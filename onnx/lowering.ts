@@ -10,7 +10,7 @@ import {
   cast,
   equal,
   exp,
-  gemm,
+  Gemm,
   greater,
   log,
   MatMul,
@@ -36,11 +36,11 @@ export const lowerings: Readonly<Record<DeviceKind, Readonly<Record<string, Lowe
     FusedMatMul({ inputs, attributes }) {
       const [a, b] = [need(inputs, 0), need(inputs, 1)];
       const { transA, transB, alpha } = attributes as { transA: number; transB: number; alpha: number };
+      // Neither gemm() nor matmul(), which would write some shapes as the very FusedMatMul that is replaced here.
       if (a.shape.length === 2 && b.shape.length === 2) {
-        return [gemm(a, b, undefined, { transA: transA === 1, transB: transB === 1, alpha })];
+        return [a.graph.emitOne(Gemm, [a, b], { transA, transB, alpha, beta: 1 })];
       }
       const factors = [transA === 1 ? swapLast(a) : a, transB === 1 ? swapLast(b) : b];
-      // Not matmul(), which would write some shapes as the very FusedMatMul that is replaced here.
       const product = a.graph.emitOne(MatMul, factors, {});
       return [alpha === 1 ? product : mul(product, alpha)];
     },
