@@ -52,7 +52,7 @@ it('no product comes back as what it was, not even of shapes that a CPU multipli
   const graph = new Graph();
   const [a, b] = [graph.input('a', 'float32', [4, 300]), graph.input('b', 'float32', [300, 64])];
   const { outputs } = lowered([a, b], { y: fusedMatmul(a, b) }, 'webgpu');
-  expect(operatorsOf(outputs)).toEqual(['Gemm']);
+  expect(operatorsOf(outputs)).not.toContain('FusedMatMul');
 });
 
 it('a graph that a device can run as it is stays as it is', () => {
