@@ -41,6 +41,8 @@ interface Recipe {
   /** How many batches make a step. */
   readonly parts?: number;
   readonly adapter?: 'lora' | 'all-linear';
+  /** A new head on the last token in the place of the file's. */
+  readonly score?: boolean;
 }
 
 /** How far losses and gradient norms may be from PyTorch's, relatively: float16 has a unit in the last place of 1/1024. */
@@ -93,7 +95,8 @@ async function withTuner(recipe: Recipe, use: (tuner: Tuner) => Promise<void>): 
     const tuner = await Tuner.open({
       network,
       read: readParameter,
-      loss: network.kind === 'language' ? languageModelLoss : classLoss(classes),
+      loss: network.kind === 'language' && recipe.score !== true ? languageModelLoss : classLoss(classes),
+      ...(recipe.score === true ? { head: rowHeadOf(network, classes, 'last') } : {}),
       ...(network.kind === 'features' ? { head: rowHeadOf(network, classes, 'mean') } : {}),
       ...(adapter === undefined ? {} : await adapted(name, adapter)),
       optimizer: {
@@ -214,6 +217,14 @@ describe('rank-stabilised adapters on all linear layers', () => {
   for (const { name, road, numbers } of firstRoads)
     it(`${name} by ${road}`, () =>
       trained({ name, road, steps: 20, adapter: 'all-linear' }, numbers['all-linear']));
+});
+
+describe('a new head on the last token', () => {
+  for (const { name, road, numbers } of full) {
+    const { score } = numbers;
+    if (score !== undefined)
+      it(`${name} by ${road}`, () => trained({ name, road, steps: 20, score: true }, score));
+  }
 });
 
 describe('all-linear', () => {

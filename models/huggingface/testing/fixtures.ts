@@ -86,6 +86,8 @@ export interface RecordedNumbers {
   readonly accumulation: RecordedRun;
   readonly lora: RecordedRun;
   readonly 'all-linear': RecordedRun;
+  /** As transformers' sequence classifier: a head from zero on each row's last real token. */
+  readonly score?: RecordedRun;
   /** Batch 1 with a label at every real token, the first of left-padded rows too, which padding predicts. */
   readonly unseen?: { labels: number[][]; loss: number; gradientNorm: number };
   readonly generation?: RecordedGeneration;
