@@ -97,7 +97,8 @@ function numberIn(config: JsonObject, path: string, ...names: string[]): number 
 function paddingRows(specs: readonly ParameterSpec[], config: JsonObject): Map<string, number> {
   const row = padIdOf(config);
   if (row === undefined) return new Map();
-  const hasPositions = /roberta|camembert/.test(String(config['model_type']));
+  const hasPositions =
+    typeof config['model_type'] === 'string' && /roberta|camembert/.test(config['model_type']);
   const pattern = hasPositions
     ? /(word_embeddings|position_embeddings)\.weight$/
     : /(embed_tokens|word_embeddings|tok_embeddings)\.weight$/;

@@ -2,17 +2,24 @@
 import type { JsonObject } from '../../../base/json.js';
 
 /** `model.layers.0.attn.q_proj.MatMul.weight` and the like, as PyTorch has them. */
-export function plainName(name: string): string {
-  return name
+export function plainName(name: string, config: JsonObject): string {
+  const plain = name
     .replace(/\.(MatMul|Add|Gather|layernorm)\.(weight|bias)/, '.$2')
     .replace(/^(.*)\.layers\.\d+\.final_norm_layernorm\./, '$1.norm.')
-    .replace(/^(model\.layers\.\d+)\.attn\./, '$1.self_attn.');
+    .replace(/^(model\.layers\.\d+)\.attn\.(?=[qkvo]+_proj|q_norm|k_norm)/, '$1.self_attn.');
+  if (config['model_type'] !== 'phi') return plain;
+  return plain
+    .replace('.self_attn.o_proj.', '.self_attn.dense.')
+    .replace(/^model\.norm\./, 'model.final_layernorm.');
 }
 
 /** Whether a file's initializers are named as the builder names them. */
 export function isBuilders(names: Iterable<string>): boolean {
   return [...names].some((name) => /\.MatMul\.weight|\.final_norm_layernorm\./.test(name));
 }
+
+/** Stands between the names of parameters that one initializer holds side by side. */
+export const joint = '|';
 
 /** A part of a joined weight: so many of its rows (in PyTorch's layout) from `start`. */
 export interface FusedPart {
@@ -22,7 +29,12 @@ export interface FusedPart {
 }
 
 /** Queries, keys and values come as one weight where PyTorch has three; Phi-3 has one itself. */
-export function fusedParts(name: string, config: JsonObject): FusedPart[] {
+export function fusedParts(name: string, config: JsonObject, columns: number): FusedPart[] {
+  const joined = name.split(joint);
+  if (joined.length > 1) {
+    const length = columns / joined.length;
+    return joined.map((part, i) => ({ name: part, start: i * length, length }));
+  }
   const match = /^(.*\.self_attn\.)qkv_proj(\.\w+)$/.exec(name);
   if (match === null || config['model_type'] === 'phi3') return [{ name }];
   const [prefix, suffix] = [match[1] as string, match[2] as string];

@@ -23,7 +23,7 @@ export interface LinearPart {
   readonly bias?: Part;
 }
 
-const products = new Set(['MatMul', 'Gemm', 'MatMulNBits']);
+const products = new Set(['MatMul', 'Gemm', 'MatMulNBits', 'Attention']);
 
 /** The linear layers of a file, in its order. */
 export function fileLinears(
@@ -76,7 +76,7 @@ function biasOf(
       parts.every(({ stored }, i) => String(shapeOf(stored)) === String(linears[i]?.outFeatures));
     return fits ? parts : undefined;
   };
-  if (product.opType === 'Gemm') {
+  if (product.opType === 'Gemm' || product.opType === 'Attention') {
     const biases = partsOf(product.input[2]);
     return biases === undefined ? {} : { biases };
   }

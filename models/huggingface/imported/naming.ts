@@ -5,7 +5,7 @@ import type { NodeProto } from '../../../onnx/onnx_pb.js';
 import type { StoredTensor } from '../../../onnx/stored.js';
 import { sizeOf } from '../../../onnx/tensor.js';
 import { linearOrder, normOrder, orderOf, withoutModel } from './architectures.js';
-import { isBuilders, plainName } from './genai.js';
+import { isBuilders, joint, plainName } from './genai.js';
 import { moduleOf } from './modules.js';
 import type { Use, Wiring } from './uses.js';
 
@@ -23,18 +23,23 @@ export function initializerNames(file: OnnxFile, wiring: Wiring, config: JsonObj
   for (const [initializer, tensor] of file.weights) {
     const uses = wiring.usesOf(initializer);
     const role = roleOf(tensor, uses);
-    const own = floats.has(tensor.dtype) && !buffers.test(initializer) ? plainName(initializer) : '';
+    const own = floats.has(tensor.dtype) && !buffers.test(initializer) ? plainName(initializer, config) : '';
     if (pytorchName.test(own)) names.set(initializer, own);
     else if (role !== undefined) {
       const module = moduleAround(uses, wiring, role);
       if (module === undefined) orphans.push({ initializer, role });
       else
-        names.set(initializer, `${fromBuilder ? plainName(`${module}.weight`).slice(0, -7) : module}.weight`);
+        names.set(
+          initializer,
+          `${fromBuilder ? plainName(`${module}.weight`, config).slice(0, -7) : module}.weight`,
+        );
     }
   }
   nameEmbedding(names, wiring, config);
-  nameOrphans(names, inOrderOfUse(orphans, file, wiring), config);
-  return names;
+  nameJoined(names, file, config);
+  const unnamed = orphans.filter(({ initializer }) => !names.has(initializer));
+  nameOrphans(names, inOrderOfUse(unnamed, file, wiring), config);
+  return withoutWrapper(names, config);
 }
 
 type Role = 'linear' | 'norm';
@@ -47,7 +52,7 @@ interface Orphan {
 /** The second operand of a product as it stands: [in, out]. */
 export function isRightOperand({ node, index }: Use): boolean {
   if (index !== 1) return false;
-  if (node.opType === 'MatMul' || node.opType === 'FusedMatMul') return true;
+  if (['MatMul', 'FusedMatMul', 'Attention'].includes(node.opType)) return true;
   return node.opType === 'Gemm' && !node.attribute.some(({ name, i }) => name === 'transB' && i === 1n);
 }
 
@@ -92,6 +97,34 @@ function nameEmbedding(names: Map<string, string>, wiring: Wiring, config: JsonO
     const embedding = `${moduleOf(lookup.node) ?? orderOf(config).embedding}.weight`;
     for (const [other, known] of [...names]) if (known === name) names.set(other, embedding);
   }
+}
+
+/** ONNX Runtime's optimizer joins the three projections of a layer into the weights of one Attention node. */
+function nameJoined(names: Map<string, string>, file: OnnxFile, config: JsonObject): void {
+  const { layers, linears } = orderOf(config);
+  const attentions = file.graph.node.filter(
+    ({ opType, domain }) => opType === 'Attention' && domain === 'com.microsoft',
+  );
+  for (const [layer, { input }] of attentions.entries()) {
+    for (const [index, kind] of [
+      [1, 'weight'],
+      [2, 'bias'],
+    ] as const) {
+      const initializer = input[index];
+      if (initializer === undefined || names.has(initializer) || !file.weights.has(initializer)) continue;
+      const parts = linears.slice(0, 3).map((module) => `${layers}.${layer}.${module}.${kind}`);
+      names.set(initializer, parts.join(joint));
+    }
+  }
+}
+
+/** Who exports a module of their own around the model gets names with its attribute in front of each. */
+function withoutWrapper(names: Map<string, string>, config: JsonObject): Map<string, string> {
+  const { layers } = orderOf(config);
+  const inner = [...names.values()].find((name) => name.includes(`.${layers}.`));
+  const prefix = inner?.slice(0, inner.indexOf(`.${layers}.`) + 1);
+  if (prefix === undefined || [...names.values()].some((name) => !name.startsWith(prefix))) return names;
+  return new Map([...names].map(([initializer, name]) => [initializer, name.slice(prefix.length)]));
 }
 
 function readersThroughTranspose(name: string, wiring: Wiring): Use[] {

@@ -34,7 +34,12 @@ const conv1d = /\.(c_attn|c_proj|c_fc|q_attn)$/;
 const conv1dTypes = new Set(['gpt2', 'openai-gpt', 'imagegpt', 'decision_transformer']);
 
 export function isConv1d(config: JsonObject, module: string): boolean {
-  return conv1dTypes.has(String(config['model_type'])) && conv1d.test(module);
+  return conv1dTypes.has(modelType(config)) && conv1d.test(module);
+}
+
+function modelType(config: JsonObject): string {
+  const type = config['model_type'];
+  return typeof type === 'string' ? type : '';
 }
 
 /** Finds the parameters that an output depends on among a file's initializers. */
@@ -51,7 +56,7 @@ export async function fileParameters(
     // Some files put out more than one thing: poolers that nobody reads.
     if (!needed.has(initializer)) continue;
     const tensor = file.weights.get(initializer) as StoredTensor;
-    const parts = fusedParts(name, config).map((part) =>
+    const parts = fusedParts(name, config, tensor.shape.at(-1) ?? 0).map((part) =>
       partOf(file, wiring, config, initializer, tensor, part),
     );
     initializers.set(
@@ -109,7 +114,7 @@ function partOf(
   const quantized = uses.map(({ node }) => quantizationOf(file, node)).find((found) => found !== undefined);
   const transposed = tensor.shape.length === 2 && uses.some(isRightOperand) && !isConv1d(config, module);
   const isFolded =
-    onePlus.has(String(config['model_type'])) &&
+    onePlus.has(modelType(config)) &&
     /norm\.weight$/.test(part.name) &&
     uses.some(({ node }) => node.opType === 'Mul' || /Simplified|RMS/.test(node.opType));
   return {

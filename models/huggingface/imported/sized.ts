@@ -2,6 +2,7 @@
 import { UserError } from '../../../base/errors.js';
 import type { Graph, Value } from '../../../onnx/graph.js';
 import type { NodeCall } from '../../../onnx/import/reader.js';
+import { attendProjected } from '../../../onnx/import/readers/attention.js';
 import { rowsOf, withoutScale } from '../../../onnx/import/readers/linalg.js';
 import { readerOf } from '../../../onnx/import/readers/index.js';
 import type { FileValues, Intercept, SizedFile } from '../../../onnx/import/specialise.js';
@@ -133,7 +134,11 @@ export class ImportedAtSizes implements SizedNetwork {
       const added = this.#additions.get(node);
       if (added !== undefined) return [call.inputs[node.input.indexOf(added.product.output[0] as string)]];
       const linear = this.#products.get(node);
-      if (linear !== undefined) return [this.#linear(linear, call, weights, adapt)];
+      if (linear !== undefined) {
+        const output = this.#linear(linear, call, weights, adapt);
+        // The projections of an Attention are its own product.
+        return node.opType === 'Attention' ? attendProjected(call, rowsOf(output)) : [output];
+      }
       if (node.opType === 'Gather') return this.#lookup(node, call);
       return undefined;
     };

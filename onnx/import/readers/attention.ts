@@ -76,20 +76,24 @@ function attendMasked(
 
 /** com.microsoft.Attention: queries, keys and values by one product, [B, S, W] · [W, Q + K + V]. */
 const readAttention: Reader = (call) => {
-  const { inputs, attributes, wanted } = call;
   const x = required(call, 0, 'input');
-  const weights = required(call, 1, 'weights');
-  const [, bias, mask, past, added] = inputs.slice(1);
-  const [batch, length, width] = sizesOf(x, 3, 'the input') as [number, number, number];
+  const rows = reshape(x, [-1, x.shape.at(-1) as number]);
+  return attendProjected(call, gemm(rows, required(call, 1, 'weights'), call.inputs[2]));
+};
+
+/** com.microsoft.Attention behind its product: `packed` holds queries, keys and values, [B·S, Q + K + V]. */
+export function attendProjected(call: NodeCall, packed: Value): (Value | undefined)[] {
+  const { inputs, attributes, wanted } = call;
+  const [mask, past, added] = inputs.slice(3);
+  const [batch, length] = sizesOf(required(call, 0, 'input'), 3, 'the input') as [number, number, number];
   if (attributes.int('do_rotary', 0) === 1) {
     throw new ShapeError(
       'do_rotary is not read: export the model with RotaryEmbedding operators of their own',
     );
   }
   const heads = attributes.int('num_heads');
-  const total = weights.shape[1] as number;
+  const total = packed.shape[1] as number;
   const widths = attributes.ints('qkv_hidden_sizes') ?? [total / 3, total / 3, total / 3];
-  const packed = gemm(reshape(x, [batch * length, width]), weights, bias);
   const [query, newKey, newValue] = split(reshape(packed, [batch, length, total]), 2, widths).map((part) =>
     toHeads(part, heads, 'the projected input'),
   ) as [Value, Value, Value];
@@ -104,7 +108,7 @@ const readAttention: Reader = (call) => {
     added,
   });
   return [fromHeads(output), wanted[1] ? concat([unsqueeze(key, 0), unsqueeze(value, 0)], 0) : undefined];
-};
+}
 
 /** Keys and values of earlier calls, [2, B, H, P, D]. */
 function splitPast(past: Value): [Value, Value] {
