@@ -27,6 +27,16 @@ export async function openFileSession(
   }
 }
 
+/** Opens a session on a model in memory whose tensors stand in files of a folder; the caller releases it. */
+export async function openSessionOver(
+  model: Uint8Array,
+  folder: string,
+  device: Device,
+): Promise<InferenceSession> {
+  const extra = { session: { model_external_initializers_file_folder_path: folder } };
+  return ort.InferenceSession.create(model, { ...sessionOptions(device), extra });
+}
+
 function adviceFor(message: string): string {
   if (/protobuf parsing failed|ModelProto does not have a graph/i.test(message)) {
     return '. The file is incomplete or no ONNX model: copy or download it again';

@@ -24,13 +24,17 @@ interface SlotState {
 /**
  * `concatenated`: a run puts out the cache it was given and the new tokens behind it, into the buffer that the next
  * run reads; two buffers take turns. `shared`: GroupQueryAttention writes new tokens into the cache that it reads,
- * where both are the same memory. `dynamic`: the file decides how many tokens it keeps (sliding windows), so it makes
+ * where both are the same memory. `split`: a run puts out the new tokens alone, which are copied into the cache here.
+ * `dynamic`: the file decides how many tokens it keeps (sliding windows), so it makes
  * its own buffers.
  */
-export type CacheKind = 'concatenated' | 'shared' | 'dynamic';
+export type CacheKind = 'concatenated' | 'shared' | 'split' | 'dynamic';
 
 /** Tokens that a buffer has room for beyond those it was first needed for. */
 const headroom = 64;
+
+/** By how many tokens the room of a split cache grows. */
+const roomStep = 32;
 
 /** Buffers outlive batches: memory that was touched once is not asked of the system again. */
 export class CacheBuffers {
@@ -81,7 +85,7 @@ export class KeyValueCache {
     this.#written = [];
     for (const { slot, strides, current, time } of this.#states) {
       feeds[slot.input] = this.#tensor(slot, current, time);
-      if (this.#kind === 'dynamic') {
+      if (this.#kind === 'dynamic' || this.#kind === 'split') {
         fetches[slot.output] = null;
       } else if (this.#kind === 'shared') {
         fetches[slot.output] = this.#tensor(slot, current, time);
@@ -99,8 +103,19 @@ export class KeyValueCache {
     for (const { slot, current } of this.#states) feeds[slot.input] = this.#tensor(slot, current, 0);
   }
 
-  /** Takes over what the run has put out. */
-  accept(outputs: Readonly<Record<string, ort.Tensor>>, tokens: number): void {
+  /** Tokens that a run reads, those that stand for nothing included. */
+  get width(): number {
+    return this.#kind === 'split' ? this.#states[0]!.time : this.#length;
+  }
+
+  /** Takes over what the run has put out: `tokens` more in each row, whose own tokens ended at `starts`. */
+  accept(outputs: Readonly<Record<string, ort.Tensor>>, tokens: number, starts: readonly number[]): void {
+    if (this.#kind === 'split') {
+      this.#makeRoom(Math.max(...starts) + tokens);
+      for (const state of this.#states) {
+        this.#insert(state, fromOrt(outputs[state.slot.output]!).data as CacheData, tokens, starts);
+      }
+    }
     this.#length += tokens;
     this.#states.forEach((state, i) => {
       if (this.#kind === 'dynamic') {
@@ -131,17 +146,43 @@ export class KeyValueCache {
     for (const state of this.#states) this.#giveBack(state);
   }
 
-  /** Where rows grow in place: room for a number of tokens, and for as many again, so that moving stays rare. */
+  /** Room for a number of tokens where rows grow in place, and for some more, so that moving stays rare. */
   #makeRoom(tokens: number): void {
     for (const state of this.#states) {
       if (tokens <= state.time) continue;
-      const room = Math.max(2 * state.time, tokens + headroom);
-      const larger = this.#buffers.take(state.slot.dtype, this.#perToken(state.strides) * room, 0);
+      // Attention that is split looks at all the room there is.
+      const room =
+        this.#kind === 'split'
+          ? roomStep * Math.ceil(tokens / roomStep)
+          : Math.max(2 * state.time, tokens + headroom);
+      const perToken = this.#perToken(state.strides);
+      const larger = this.#buffers.take(state.slot.dtype, perToken * room, perToken * headroom);
       const all = Array.from({ length: this.#rows }, (_, row) => row);
-      this.#move(state, larger, all, { skipped: 0, copied: this.#length, room });
+      this.#move(state, larger, all, { skipped: 0, copied: Math.min(this.#length, state.time), room });
       this.#giveBack(state);
       state.current = larger;
       state.time = room;
+    }
+  }
+
+  /** Puts new tokens [outer, rows, middle, tokens, inner] behind each row's own. */
+  #insert(
+    { current, strides, time }: SlotState,
+    added: CacheData,
+    tokens: number,
+    starts: readonly number[],
+  ): void {
+    const { outer, middle, inner } = strides;
+    const size = tokens * inner;
+    let from = 0;
+    for (let o = 0; o < outer; o++) {
+      for (let row = 0; row < this.#rows; row++) {
+        const start = starts[row]!;
+        for (let m = 0; m < middle; m++, from += size) {
+          const to = (((o * this.#rows + row) * middle + m) * time + start) * inner;
+          current.set(added.subarray(from, from + size) as never, to);
+        }
+      }
     }
   }
 

@@ -15,9 +15,7 @@ export class CachedDecoding implements Decoding {
   #lengths: number[];
   /** Columns before each row's first token. */
   #padding: number[];
-  /** Columns of the cache: real tokens and padding. */
-  #width = 0;
-  #logits: Logits = { data: new Float32Array(0), positions: 0 };
+  #logits: Logits = { data: new Float32Array(0), at: () => 0 };
   /** Which of a row's positions in the logits is its last. */
   #last: number[];
 
@@ -48,18 +46,17 @@ export class CachedDecoding implements Decoding {
 
   logits(row: number): Float32Array {
     const { vocabulary } = this.#decoder.signature;
-    const { data, positions } = this.#logits;
-    const at = (row * positions + this.#last[row]!) * vocabulary;
+    const { data } = this.#logits;
+    const at = this.#logits.at(row, this.#last[row]!);
     return data.subarray(at, at + vocabulary);
   }
 
   async append(tokens: Int32Array): Promise<void> {
-    this.#width++;
     // Rows that have ended and not left yet may stand at the last position that there is.
     const positions = Int32Array.from(this.#lengths, (length) => Math.min(length, this.#decoder.context - 1));
     this.#lengths = this.#lengths.map((length) => length + 1);
-    await this.#run(tokens, positions, 1, 'last');
-    this.#last.fill(0);
+    this.#last = this.#lengths.map(() => 0);
+    await this.#run(tokens, positions, 1, this.#last);
   }
 
   keep(rows: readonly number[]): boolean {
@@ -71,7 +68,6 @@ export class CachedDecoding implements Decoding {
     this.#lengths = rows.map((row) => this.#lengths[row]!);
     this.#padding = padding.map((columns) => columns - dropped);
     this.#last = rows.map(() => 0);
-    this.#width -= dropped;
     return true;
   }
 
@@ -81,8 +77,6 @@ export class CachedDecoding implements Decoding {
 
   async #prefill(prompts: readonly (readonly number[])[]): Promise<void> {
     const longest = Math.max(...this.#lengths);
-    const left = this.#side === 'left';
-    const even = this.#lengths.every((length) => length === longest);
     const part = this.#promptPart(longest);
     for (let start = 0; start < longest; start += part) {
       const length = Math.min(part, longest - start);
@@ -96,30 +90,37 @@ export class CachedDecoding implements Decoding {
           positions[row * length + i] = position < 0 ? 1 : position;
         }
       });
-      this.#width += length;
-      const isLast = start + length === longest;
-      await this.#run(tokens, positions, length, !isLast ? 'none' : even || left ? 'last' : 'all');
+      // Padded on the left or not at all, rows end together; on the right, they go in whole.
+      this.#last = this.#lengths.map((real) => (this.#side === 'right' ? real : length) - 1);
+      await this.#run(tokens, positions, length, start + length === longest ? this.#last : 'none');
     }
-    const { positions } = this.#logits;
-    this.#last = this.#lengths.map((length) => (left || even ? positions : length) - 1);
   }
 
   /** How many tokens of the prompts go in at once. */
   #promptPart(longest: number): number {
-    const { fixedLength, keptLogits, cacheBranch, vocabulary } = this.#decoder.signature;
+    const { fixedLength, cacheBranch, vocabulary } = this.#decoder.signature;
     if (fixedLength !== undefined) return fixedLength;
     // These begin with an empty cache; and where the file keeps rows on the left, it wants them whole.
     if (cacheBranch !== undefined || this.#side === 'right') return longest;
-    if (keptLogits !== undefined) return longest;
+    if (this.#decoder.choosesLogits) return longest;
     return Math.max(1, Math.min(longest, Math.floor(promptLogitBytes / (4 * this.rows * vocabulary))));
   }
 
   async #run(tokens: Int32Array, positions: Int32Array, length: number, wanted: WantedLogits): Promise<void> {
-    const mask = new Int32Array(this.rows * this.#width);
+    const cached = this.#cache.width;
+    const width = cached + length;
+    const mask = new Int32Array(this.rows * width);
     this.#lengths.forEach((real, row) => {
       const [from, to] = [this.#padding[row]!, this.#padding[row]! + real];
-      const begin = row * this.#width;
-      mask.fill(1, begin + Math.min(from, this.#width), begin + Math.min(to, this.#width));
+      const begin = row * width;
+      if (this.#side === 'right') {
+        // Where a row ends in the cache, and how many of the run's tokens are its own.
+        const before = positions[row * length]!;
+        mask.fill(1, begin, begin + before);
+        mask.fill(1, begin + cached, begin + cached + Math.min(length, real - before));
+      } else {
+        mask.fill(1, begin + Math.min(from, width), begin + Math.min(to, width));
+      }
     });
     this.#logits = await this.#decoder.forward(
       { rows: this.rows, length, tokens, mask, positions },

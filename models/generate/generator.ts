@@ -20,6 +20,8 @@ export interface GeneratorSource {
   /** generation_config.json: what its authors recommend. */
   readonly generationConfig?: JsonObject;
   readonly device: Device;
+  /** Run the file's own graph, though its attention could be split to run faster. Default false. */
+  readonly asIs?: boolean;
   /** For texts and `stop`. */
   readonly tokenizer?: HfTokenizer;
 }
@@ -51,7 +53,7 @@ export class Generator {
 
   /** @throws UserError for a model that cannot generate, or a tokenizer that does not belong to it */
   static async open(source: GeneratorSource): Promise<Generator> {
-    const decoder = await Decoder.open(source.onnxPath, source.config, source.device);
+    const decoder = await Decoder.open(source.onnxPath, source.config, source.device, source);
     try {
       if (source.tokenizer !== undefined) {
         checkVocabulary(source.tokenizer, decoder.signature.vocabulary, source.onnxPath);

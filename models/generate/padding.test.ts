@@ -23,8 +23,30 @@ describe('padding', () => {
     const { folder, onnxPath, remove } = await temporaryFixture(name, road);
     try {
       const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as JsonObject;
-      const decoder = await Decoder.open(onnxPath, config, parseDevice('cpu:1'));
+      const decoder = await Decoder.open(onnxPath, config, parseDevice('cpu:1'), { asIs: true });
       expect(decoder.padding).toBe(padding);
+      await decoder.release();
+    } finally {
+      await remove();
+    }
+  });
+});
+
+describe('split attention', () => {
+  it.each([
+    ['gpt2', 'optimum'],
+    ['gpt2', 'slim'],
+    ['llama', 'optimum'],
+    ['llama-tied', 'q4'],
+    ['qwen2', 'optimum'],
+    ['qwen3', 'optimum'],
+    ['phi', 'optimum'],
+  ])('%s by %s takes it: its cache is not copied', async (name, road) => {
+    const { folder, onnxPath, remove } = await temporaryFixture(name, road);
+    try {
+      const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as JsonObject;
+      const decoder = await Decoder.open(onnxPath, config, parseDevice('cpu:1'));
+      expect(decoder.isSplit).toBe(true);
       await decoder.release();
     } finally {
       await remove();

@@ -10,32 +10,70 @@ import type { Decoder } from './decoder.js';
 export type Padding = 'left' | 'right' | 'none';
 
 /** By how much logits may differ, relative to the largest, and still be the same. */
-const tolerance = { float32: 1e-3, float16: 2e-2 };
+const tolerances = {
+  /** Of one graph: integers that are scaled for a whole batch differ a little. */
+  loosely: { float32: 1e-3, float16: 2e-2 },
+  /** Of two graphs that should compute the same. */
+  strictly: { float32: 1e-4, float16: 1e-2 },
+};
+
+/** Logits of a row alone, after its prompt and after one token more. */
+export type Reference = readonly Float32Array[];
+
+/** What a decoder says without any padding; undefined where it takes none anyway. */
+export async function referenceOf(decoder: Decoder): Promise<Reference | undefined> {
+  const { cache, mask, fixedBatch } = decoder.signature;
+  if (cache.length === 0 || mask === undefined || fixedBatch !== undefined) return undefined;
+  return probe(decoder, [probePrompts(decoder)[0]!], 'none');
+}
 
 /**
  * The first way of padding with which a row's logits are what they are without padding, for its prompt and for one
  * token more. Positions that count padding, masks that are ignored and caches kept in another way all show here.
  */
-export async function paddingOf(decoder: Decoder): Promise<Padding> {
-  const { cache, mask, fixedBatch } = decoder.signature;
+export async function paddingOf(decoder: Decoder, reference: Reference | undefined): Promise<Padding> {
   // Causal attention does not look to the right, so rows without a cache are padded there.
-  if (cache.length === 0) return 'right';
-  if (mask === undefined || fixedBatch !== undefined) return 'none';
-  const prompt = [0, 1, 2].map((i) => probeToken(decoder, i));
-  const longer = [3, 4, 5, 6, 7, 8, 9].map((i) => probeToken(decoder, i));
-  const alone = await probe(decoder, [prompt], 'none');
+  if (decoder.signature.cache.length === 0) return 'right';
+  if (reference === undefined) return 'none';
   for (const side of ['left', 'right'] as const) {
-    if (await agrees(decoder, alone, [prompt, longer], side)) return side;
+    if (await agrees(decoder, reference, side, 'loosely')) return side;
   }
   return 'none';
+}
+
+/** Whether a row beside a longer one has the logits that it has alone. */
+export async function agrees(
+  decoder: Decoder,
+  reference: Reference,
+  side: Padding,
+  how: keyof typeof tolerances,
+): Promise<boolean> {
+  let together: Reference;
+  try {
+    together = await probe(decoder, probePrompts(decoder), side);
+  } catch (error) {
+    // A file that refuses to run so cannot be run so.
+    if (error instanceof UserError) return false;
+    throw error;
+  }
+  const allowed = tolerances[how][decoder.signature.cache[0]!.dtype];
+  return reference.every((expected, i) => {
+    const largest = expected.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0);
+    return expected.every((logit, v) => Math.abs(logit - together[i]![v]!) <= allowed * largest);
+  });
+}
+
+/** A short row and a longer one. */
+function probePrompts(decoder: Decoder): [number[], number[]] {
+  const token = (i: number): number => probeToken(decoder, i);
+  return [[0, 1, 2].map(token), [3, 4, 5, 6, 7, 8, 9].map(token)];
 }
 
 function probeToken({ signature: { vocabulary } }: Decoder, i: number): number {
   return (7 * i + 1) % vocabulary;
 }
 
-/** Logits of the first row, after its prompt and after a token more. */
-async function probe(decoder: Decoder, prompts: number[][], side: Padding): Promise<Float32Array[]> {
+async function probe(decoder: Decoder, prompts: number[][], side: Padding): Promise<Reference> {
   const decoding = await CachedDecoding.begin(decoder, prompts, side);
   try {
     const first = decoding.logits(0).slice();
@@ -44,25 +82,4 @@ async function probe(decoder: Decoder, prompts: number[][], side: Padding): Prom
   } finally {
     decoding.release();
   }
-}
-
-async function agrees(
-  decoder: Decoder,
-  alone: readonly Float32Array[],
-  prompts: number[][],
-  side: Padding,
-): Promise<boolean> {
-  let together: Float32Array[];
-  try {
-    together = await probe(decoder, prompts, side);
-  } catch (error) {
-    // A file that refuses to run so cannot be run so.
-    if (error instanceof UserError) return false;
-    throw error;
-  }
-  const allowed = tolerance[decoder.signature.cache[0]!.dtype];
-  return alone.every((expected, i) => {
-    const largest = expected.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0);
-    return expected.every((logit, v) => Math.abs(logit - together[i]![v]!) <= allowed * largest);
-  });
 }

@@ -25,10 +25,12 @@ async function configOf({ folder }: Unpacked): Promise<JsonObject> {
 }
 
 const languageModels = exported.flatMap(({ name, roads }) =>
-  recordedNumbers(name).kind === 'language' ? roads.map((road) => ({ name, road })) : [],
+  recordedNumbers(name).kind === 'language'
+    ? roads.flatMap((road) => [false, true].map((asIs) => ({ name, road, asIs })))
+    : [],
 );
 
-describe.each(languageModels)('$name by $road', ({ name, road }) => {
+describe.each(languageModels)('$name by $road, as it is: $asIs', ({ name, road, asIs }) => {
   let fixture: Unpacked;
   let generator: Generator;
   const numbers = recordedNumbers(name);
@@ -41,6 +43,7 @@ describe.each(languageModels)('$name by $road', ({ name, road }) => {
       onnxPath: fixture.onnxPath,
       config: await configOf(fixture),
       device,
+      asIs,
     });
   });
   afterAll(async () => {

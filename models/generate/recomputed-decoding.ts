@@ -6,7 +6,7 @@ import type { Decoding } from './decoding.js';
 export class RecomputedDecoding implements Decoding {
   readonly #decoder: Decoder;
   #rows: number[][];
-  #logits: Logits = { data: new Float32Array(0), positions: 0 };
+  #logits: Logits = { data: new Float32Array(0), at: () => 0 };
 
   private constructor(decoder: Decoder, prompts: readonly (readonly number[])[]) {
     this.#decoder = decoder;
@@ -25,7 +25,7 @@ export class RecomputedDecoding implements Decoding {
 
   logits(row: number): Float32Array {
     const { vocabulary } = this.#decoder.signature;
-    const at = (row * this.#logits.positions + this.#rows[row]!.length - 1) * vocabulary;
+    const at = this.#logits.at(row, this.#rows[row]!.length - 1);
     return this.#logits.data.subarray(at, at + vocabulary);
   }
 
