@@ -157,7 +157,9 @@ describe('on conversations', () => {
     await again.printed('step ');
     again.kill('SIGKILL');
     await again.ended;
-    expectDone(await system.run(...command('cut')));
+    const on = expectDone(await system.run(...command('cut')));
+    expect(on.stderr).toMatch(/goes on after step \d+ of 400/);
+    expect(expectDone(await system.run(...command('cut'))).stderr).toContain('this training is done');
     expectDone(await system.run(...command('uncut')));
     expect(contents('cut')).toEqual(contents('uncut'));
     expect(read('cut.jsonl')).toBe(read('uncut.jsonl'));

@@ -326,7 +326,9 @@ describe('a training that was cut off', () => {
     const options = await short();
     const first = await finetune(options);
     const onProgress = (): void => expect.unreachable();
+    const before = await contents(options.out);
     expect(await finetune({ ...options, onProgress })).toEqual(first);
+    expect(await contents(options.out)).toEqual(before);
   });
 
   it('with other settings is refused, saying which, and begun anew where asked for', async () => {

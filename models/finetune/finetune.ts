@@ -93,6 +93,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
   const { task, head, loss } = trainedTask(network, model.config, settings);
   const tokenizer = model.hasTokenizer ? await loadTokenizer(model.folder) : undefined;
   const { context, vocabulary } = network;
+  noteVocabulary(tokenizer, vocabulary, onNotice);
   const examples = await readExamples({
     ...{ path: options.data, task, vocabulary, context, tokenizer, forTraining: true },
     ...{ format: settings.format, maxLength: settings.maxLength, lossOn: settings.lossOn },
@@ -116,9 +117,12 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
   try {
     const finished = await folder.result();
     if (finished !== undefined) {
+      options.onNotice?.(`this training is done: ${folder.path}`);
       return { out: folder.path, ...(finished['result'] as unknown as Omit<FinetuneResult, 'out'>) };
     }
     const standing = await folder.standing();
+    if (standing !== undefined)
+      options.onNotice?.(`goes on after step ${standing.state.step} of ${plan.steps}`);
     const tuner = await Tuner.open({
       ...{ network, loss, head, read: readParameter, decay: 'all', steps: plan.steps },
       ...(adapters ?? { train: settings.train === 'head' ? 'head' : 'full' }),
@@ -149,6 +153,18 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
   } finally {
     await folder.release();
   }
+}
+
+/** Some models are published with a token more than they have embeddings: no mistake while no row has it. */
+function noteVocabulary(
+  tokenizer: { vocabularySize: number } | undefined,
+  vocabulary: number,
+  onNotice: FinetuneOptions['onNotice'],
+): void {
+  if (tokenizer === undefined || tokenizer.vocabularySize <= vocabulary) return;
+  onNotice?.(
+    `the tokenizer has ${tokenizer.vocabularySize} tokens and the model's vocabulary ${vocabulary}: they may not belong together`,
+  );
 }
 
 async function trainLogged(tuner: Tuner, plan: StepPlan, along: Omit<Along, 'log'>): Promise<void> {

@@ -39,10 +39,11 @@ export interface Standing {
 
 export class RunFolder {
   readonly path: string;
-  readonly #lease: Lease;
+  /** None where the training is done: nobody is in anybody's way then. */
+  readonly #lease: Lease | undefined;
   readonly #checkpoints: Checkpoints;
 
-  private constructor(path: string, key: string, held: Lease) {
+  private constructor(path: string, key: string, held?: Lease) {
     this.path = path;
     this.#lease = held;
     this.#checkpoints = checkpointsOf(path, { kind: 'finetune', key }, 'run');
@@ -75,6 +76,9 @@ export class RunFolder {
       for (const name of old) await rm(join(folder, name), { recursive: true, force: true });
       await held.release();
     }
+    const isDone =
+      before !== undefined && canonicalJson(before) === canonicalJson(run) && entries.includes(names.result);
+    if (isDone) return new RunFolder(folder, hashOf(run));
     const held = await hold(folder);
     try {
       await write(join(folder, names.run), run);
@@ -87,13 +91,13 @@ export class RunFolder {
 
   /** Says that the training still goes on. @throws where another process has taken over */
   async renew(): Promise<void> {
-    const left = this.#lease.expiresAt - Date.now();
-    if (left < (leaseSeconds * 1000) / 2) await this.#lease.renew();
+    const left = (this.#lease?.expiresAt ?? Infinity) - Date.now();
+    if (left < (leaseSeconds * 1000) / 2) await this.#lease?.renew();
   }
 
   /** Lets go of the folder. */
   async release(): Promise<void> {
-    await this.#lease.release();
+    await this.#lease?.release();
   }
 
   /** What the finished training came to; undefined where it is not finished. */

@@ -2,17 +2,16 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { codeOf, UserError } from '../../base/errors.js';
-import type { Tensors } from '../../onnx/state.js';
+import { codeOf } from '../../base/errors.js';
 import type { Task } from '../data/example.js';
-import { type Adapter, adapterTensors, readAdapter } from '../export/adapter.js';
-import { type NewValue, writeMerged } from '../export/merged.js';
+import { type Adapter, readAdapter } from '../export/adapter.js';
+import { mergedValues } from '../export/lora-values.js';
+import { writeMerged } from '../export/merged.js';
 import { exportedHead } from '../finetune/products.js';
 import { classifierTask } from './config.js';
 import { openModelFolder } from './folder.js';
 import { type ImportedNetwork, importNetwork, readParameter } from './network.js';
 import type { OpenedModel } from './open.js';
-import { mergeAdapter } from '../lora.js';
 import { type RowHead, rowHeadOf } from '../network-heads.js';
 
 export interface AdaptedModel {
@@ -31,7 +30,7 @@ export async function withAdapter(model: OpenedModel, adapterFolder: string): Pr
     await writeMerged(
       {
         ...{ file: network.file, folder: model.folder, config: model.config, parameters: network.parameters },
-        values: valuesOf(network, adapter, adapterFolder, head),
+        values: valuesOf(network, adapter, head),
         head: head === undefined ? undefined : headFor(network, adapter, head, model),
       },
       folder,
@@ -49,31 +48,11 @@ export async function withAdapter(model: OpenedModel, adapterFolder: string): Pr
   }
 }
 
-function valuesOf(
-  network: ImportedNetwork,
-  adapter: Adapter,
-  folder: string,
-  head: RowHead | undefined,
-): Map<string, NewValue> {
-  const specs = new Map(network.parameters.map((spec) => [spec.name, spec]));
-  const linears = new Map(network.linears.map((linear) => [linear.name, linear]));
-  const tensors: Tensors = adapterTensors(adapter);
-  const values = new Map<string, NewValue>();
-  const unfit = (name: string): UserError =>
-    new UserError(
-      `${folder} does not fit ${network.file.path}: the adapter has "${name}", and the model does not (it has ${network.linears[0]?.name ?? 'no linear layer'}, …)`,
-    );
-  for (const { name, scale } of adapter.modules) {
-    const linear = linears.get(name);
-    const spec = linear === undefined ? undefined : specs.get(linear.weight);
-    if (linear === undefined || spec === undefined) throw unfit(name);
-    values.set(linear.weight, async () => mergeAdapter(await readParameter(spec), linear, tensors, scale));
-  }
-  for (const [name, tensor] of adapter.saved) {
-    if (specs.has(name)) values.set(name, tensor);
-    else if (head === undefined || !name.startsWith(`${head.module}.`)) throw unfit(name);
-  }
-  return values;
+/** Without the head's own parameters, for which the file has no place. */
+function valuesOf(network: ImportedNetwork, { modules, saved }: Adapter, head: RowHead | undefined) {
+  const own = [...saved].filter(([name]) => head === undefined || !name.startsWith(`${head.module}.`));
+  const { linears, parameters } = network;
+  return mergedValues({ linears, parameters, read: readParameter }, { modules, saved: new Map(own) });
 }
 
 /** A head that was trained along with the adapter and that the model lacks. */
