@@ -40,6 +40,7 @@ export async function importNetwork({
   config: JsonObject;
 }): Promise<ImportedNetwork> {
   const file = await openOnnx(onnxPath);
+  refuseMerged(file);
   const wiring = new Wiring(file);
   const inputs = fileInputs(file, config);
   const parameters = await fileParameters(file, wiring, mainOutput(file).name, config);
@@ -78,6 +79,15 @@ export async function importNetwork({
       return known;
     },
   };
+}
+
+/** Decoders with and without a past, joined by an If, hold their weights under names that tell nothing. */
+function refuseMerged({ path, graph }: OnnxFile): void {
+  if (!graph.node.some(({ opType, input }) => opType === 'If' && input[0] === 'use_cache_branch')) return;
+  throw new UserError(
+    `${path} is a merged decoder (one If over use_cache_branch), which is run but not trained: take model.onnx or ` +
+      'decoder_model.onnx of the same model, or export it again (optimum-cli export onnx --task text-generation-with-past)',
+  );
 }
 
 function tooLong(path: string, length: number, context: number): UserError {

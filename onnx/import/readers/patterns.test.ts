@@ -156,7 +156,7 @@ describe('attention over rows that see no key', () => {
 
     const gradients = differentiate(weighted(y), [inputs['q'] as Value, inputs['v'] as Value]);
     for (const gradient of gradients) {
-      const slopes = await numbers(gradient as Value, written.inputs);
+      const slopes = await numbers(gradient, written.inputs);
       expect(slopes.every(Number.isFinite)).toBe(true);
       expect(slopes.some((slope) => slope !== 0)).toBe(true);
     }
