@@ -22,13 +22,11 @@ interface SlotState {
 }
 
 /**
- * `concatenated`: a run puts out the cache it was given and the new tokens behind it, into the buffer that the next
- * run reads; two buffers take turns. `shared`: GroupQueryAttention writes new tokens into the cache that it reads,
- * where both are the same memory. `split`: a run puts out the new tokens alone, which are copied into the cache here.
- * `dynamic`: the file decides how many tokens it keeps (sliding windows), so it makes
- * its own buffers.
+ * `returned`: a run puts out the whole cache, in memory of its own. `shared`: GroupQueryAttention writes new tokens into
+ * the cache that it reads, where both are the same memory. `split`: a run puts out the new tokens alone, which are
+ * copied into the cache here.
  */
-export type CacheKind = 'concatenated' | 'shared' | 'split' | 'dynamic';
+export type CacheKind = 'returned' | 'shared' | 'split';
 
 /** Tokens that a buffer has room for beyond those it was first needed for. */
 const headroom = 64;
@@ -64,8 +62,6 @@ export class KeyValueCache {
   #rows: number;
   /** Tokens of a row in the cache. */
   #length = 0;
-  /** The buffers that the run under way writes. */
-  #written: CacheData[] = [];
 
   constructor(slots: readonly CacheSlot[], rows: number, buffers: CacheBuffers, kind: CacheKind) {
     this.#states = slots.map((slot) => ({
@@ -82,19 +78,9 @@ export class KeyValueCache {
   /** What the next run, which adds `tokens` to each row, reads and where it writes. */
   bind(feeds: Record<string, ort.Tensor>, fetches: Record<string, ort.Tensor | null>, tokens: number): void {
     if (this.#kind === 'shared') this.#makeRoom(this.#length + tokens);
-    this.#written = [];
-    for (const { slot, strides, current, time } of this.#states) {
+    for (const { slot, current, time } of this.#states) {
       feeds[slot.input] = this.#tensor(slot, current, time);
-      if (this.#kind === 'dynamic' || this.#kind === 'split') {
-        fetches[slot.output] = null;
-      } else if (this.#kind === 'shared') {
-        fetches[slot.output] = this.#tensor(slot, current, time);
-      } else {
-        const perToken = this.#perToken(strides);
-        const buffer = this.#buffers.take(slot.dtype, perToken * (time + tokens), perToken * headroom);
-        this.#written.push(buffer);
-        fetches[slot.output] = this.#tensor(slot, buffer, time + tokens);
-      }
+      fetches[slot.output] = this.#kind === 'shared' ? this.#tensor(slot, current, time) : null;
     }
   }
 
@@ -117,18 +103,12 @@ export class KeyValueCache {
       }
     }
     this.#length += tokens;
-    this.#states.forEach((state, i) => {
-      if (this.#kind === 'dynamic') {
-        const { shape, data } = fromOrt(outputs[state.slot.output]!);
-        state.current = data as CacheData;
-        state.time = shape[state.slot.dims.indexOf('time')]!;
-      } else if (this.#kind === 'concatenated') {
-        this.#giveBack(state);
-        state.current = this.#written[i]!;
-        state.time += tokens;
-      }
-    });
-    this.#written = [];
+    if (this.#kind !== 'returned') return;
+    for (const state of this.#states) {
+      const { shape, data } = fromOrt(outputs[state.slot.output]!);
+      state.current = data as CacheData;
+      state.time = shape[state.slot.dims.indexOf('time')]!;
+    }
   }
 
   /** Keeps some rows, in ascending order, and forgets the first `dropped` tokens of each. Moves memory in place. */
@@ -180,7 +160,7 @@ export class KeyValueCache {
         const start = starts[row]!;
         for (let m = 0; m < middle; m++, from += size) {
           const to = (((o * this.#rows + row) * middle + m) * time + start) * inner;
-          current.set(added.subarray(from, from + size) as never, to);
+          current.set(added.subarray(from, from + size), to);
         }
       }
     }
@@ -199,7 +179,7 @@ export class KeyValueCache {
         for (let m = 0; m < middle; m++) {
           const from = (((o * this.#rows + row) * middle + m) * time + skipped) * inner;
           if (target === current) target.copyWithin(to, from, from + copied * inner);
-          else target.set(current.subarray(from, from + copied * inner) as never, to);
+          else target.set(current.subarray(from, from + copied * inner), to);
           to += room * inner;
         }
       }
@@ -211,7 +191,7 @@ export class KeyValueCache {
   }
 
   #giveBack(state: SlotState): void {
-    if (this.#kind !== 'dynamic' && state.current.length > 0) {
+    if (this.#kind !== 'returned' && state.current.length > 0) {
       this.#buffers.give(state.slot.dtype, state.current);
     }
   }

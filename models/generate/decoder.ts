@@ -152,13 +152,7 @@ export class Decoder {
   cache(rows: number, side: Padding): KeyValueCache | undefined {
     const { cache } = this.signature;
     if (cache.length === 0) return undefined;
-    const kind = this.isSplit
-      ? 'split'
-      : this.dynamicCache
-        ? 'dynamic'
-        : side === 'right'
-          ? 'shared'
-          : 'concatenated';
+    const kind = this.isSplit ? 'split' : side === 'right' ? 'shared' : 'returned';
     return new KeyValueCache(cache, rows, this.#buffers, kind);
   }
 
@@ -191,7 +185,7 @@ export class Decoder {
     }
     const fetches: Record<string, ort.Tensor | null> = {};
     if (cache !== undefined) cache.bind(feeds, fetches, length);
-    else new KeyValueCache(signature.cache, rows, this.#buffers, 'concatenated').bindEmpty(feeds);
+    else new KeyValueCache(signature.cache, rows, this.#buffers, 'returned').bindEmpty(feeds);
     const positions = this.#chooses
       ? chosen.length / rows
       : atEnds && signature.keptLogits !== undefined

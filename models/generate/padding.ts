@@ -24,7 +24,7 @@ export type Reference = readonly Float32Array[];
 export async function referenceOf(decoder: Decoder): Promise<Reference | undefined> {
   const { cache, mask, fixedBatch } = decoder.signature;
   if (cache.length === 0 || mask === undefined || fixedBatch !== undefined) return undefined;
-  return probe(decoder, [probePrompts(decoder)[0]!], 'none');
+  return probe(decoder, [probePrompts(decoder)[0]], 'none');
 }
 
 /**
