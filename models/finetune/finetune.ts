@@ -142,7 +142,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
       await trainLogged(tuner, plan, { folder, steps, options });
       const parameters = await tuner.parameters();
       const trained = { model, network, task, head, lora: tuner.lora, parameters };
-      const files = await writeProducts(trained, folder.path, options.merge ?? false);
+      const files = await writeProducts(trained, folder.path, { merge: options.merge ?? false, onNotice });
       const trainedParameters = Object.values(parameters).reduce((sum, { data }) => sum + data.length, 0);
       const result = { steps: plan.steps, loss: steps.at(-1)?.loss ?? NaN, trainedParameters, files };
       await folder.finish({ ...run, rows: examples.length, result });

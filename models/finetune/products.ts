@@ -24,7 +24,11 @@ export interface Trained {
 }
 
 /** Writes the products of a training and returns what they are, for people. */
-export async function writeProducts(trained: Trained, out: string, merge: boolean): Promise<string[]> {
+export async function writeProducts(
+  trained: Trained,
+  out: string,
+  { merge, onNotice }: { merge: boolean; onNotice?: (notice: string) => void },
+): Promise<string[]> {
   const { model, network, lora } = trained;
   const whole = {
     folder: model.folder,
@@ -38,7 +42,8 @@ export async function writeProducts(trained: Trained, out: string, merge: boolea
     await writeOwnAdapter(trained, lora, out);
     written.push('adapter_model.safetensors', 'adapter_config.json');
   } else {
-    await writePytorch(whole, out);
+    const { notices } = await writePytorch(whole, out);
+    for (const notice of notices) onNotice?.(notice);
     written.push('model.safetensors');
   }
   if (lora === undefined || merge) {
