@@ -7,7 +7,7 @@ import { storedTypeOf, widened } from './elements.js';
 /** The bytes of a tensor that is held in memory, whichever of its fields they are in. */
 export function tensorBytes(proto: TensorProto): Uint8Array {
   if (proto.rawData.length > 0) return new Uint8Array(proto.rawData);
-  switch (proto.dataType) {
+  switch (proto.dataType as DataTypes) {
     case DataTypes.FLOAT:
       return bytesOf(Float32Array.from(proto.floatData));
     case DataTypes.DOUBLE:

@@ -105,9 +105,15 @@ const orders: Readonly<Record<string, Order>> = {
 /** What architectures call the weight of their token embedding. */
 export const tokenEmbedding = /(^|\.)(wte|embed_tokens|word_embeddings|tok_embeddings|embed_in)\.weight$/;
 
+/** config.json's model_type; '' where there is none. */
+export function modelType(config: JsonObject): string {
+  const type = config['model_type'];
+  return typeof type === 'string' ? type : '';
+}
+
 /** Whatever is not listed is laid out as Llama: Qwen, Mistral, SmolLM, OLMo, Granite and most that came after it. */
 export function orderOf(config: JsonObject): Order {
-  return orders[String(config['model_type'])] ?? llama;
+  return orders[modelType(config)] ?? llama;
 }
 
 /** The linear layers in the order in which they run, layer by layer, then heads. */

@@ -51,7 +51,8 @@ export function fileOutput(file: OnnxFile, linears: readonly FileLinear[], confi
 
 function architectureOf(config: JsonObject): string {
   const names = config['architectures'];
-  return Array.isArray(names) ? String(names[0]) : '';
+  const first = Array.isArray(names) ? names[0] : undefined;
+  return typeof first === 'string' ? first : '';
 }
 
 /** What a file puts out that training is about: logits, or features; not keys and values. */

@@ -4,7 +4,7 @@ import type { OnnxFile } from '../../../onnx/import/file.js';
 import type { NodeProto } from '../../../onnx/onnx_pb.js';
 import type { ParameterSpec } from '../../../onnx/program.js';
 import type { Quantization, StoredParameter, StoredTensor } from '../../../onnx/stored.js';
-import { tokenEmbedding } from './architectures.js';
+import { modelType, tokenEmbedding } from './architectures.js';
 import { fusedParts } from './genai.js';
 import { initializerNames, isRightOperand } from './naming.js';
 import { areTied } from './tied.js';
@@ -35,11 +35,6 @@ const conv1dTypes = new Set(['gpt2', 'openai-gpt', 'imagegpt', 'decision_transfo
 
 export function isConv1d(config: JsonObject, module: string): boolean {
   return conv1dTypes.has(modelType(config)) && conv1d.test(module);
-}
-
-function modelType(config: JsonObject): string {
-  const type = config['model_type'];
-  return typeof type === 'string' ? type : '';
 }
 
 /** Finds the parameters that an output depends on among a file's initializers. */
