@@ -56,7 +56,7 @@ function linearOf({ parameter, stored }: Part, product: NodeProto, config: JsonO
   const { heads } = orderOf(config);
   const owner = parameter.replace(/\.weight$/, '');
   // A tied weight goes by the embedding's name; the layer that multiplies by it is the head.
-  const name = tokenEmbedding.test(parameter) ? (moduleOf(product) ?? heads[0]) : owner;
+  const name = tokenEmbedding.test(parameter) ? (moduleOf(product) ?? heads[0] ?? 'lm_head') : owner;
   const fanInFanOut = isConv1d(config, name);
   const shape = shapeOf(stored);
   const [inFeatures, outFeatures] = (fanInFanOut ? shape : [...shape].reverse()) as [number, number];
