@@ -8,6 +8,7 @@ import { Graph, type Attributes, type Call, type Operator, type Value } from './
 import {
   add,
   cast,
+  concat,
   equal,
   exp,
   Gemm,
@@ -17,6 +18,8 @@ import {
   mul,
   reduceMax,
   reduceSum,
+  split,
+  Split,
   sub,
   transpose,
   unsqueeze,
@@ -43,6 +46,24 @@ export const lowerings: Readonly<Record<DeviceKind, Readonly<Record<string, Lowe
       const factors = [transA === 1 ? swapLast(a) : a, transB === 1 ? swapLast(b) : b];
       const product = a.graph.emitOne(MatMul, factors, {});
       return [alpha === 1 ? product : mul(product, alpha)];
+    },
+    Concat({ inputs, attributes: { axis } }) {
+      return [
+        joined(
+          inputs.map((_, i) => need(inputs, i)),
+          axis as number,
+        ),
+      ];
+    },
+    Split(call) {
+      const x = need(call.inputs, 0);
+      const axis = normalizeAxis(call.attributes['axis'] as number, x.shape.length);
+      const parts = Split.infer(call as Call<{ axis: number }>);
+      return parted(
+        x,
+        axis,
+        parts.map(({ shape }) => shape[axis] as number),
+      );
     },
     LogSoftmax({ inputs, attributes: { axis } }) {
       const x = need(inputs, 0);
@@ -72,6 +93,31 @@ export const lowerings: Readonly<Record<DeviceKind, Readonly<Record<string, Lowe
     },
   },
 };
+
+/** WebGPU promises a shader eight buffers: seven parts and the whole. */
+const mostParts = 7;
+
+/** Groups of one level of a tree: few enough, in order. */
+function grouped<T>(all: readonly T[]): T[][] {
+  const size = Math.ceil(all.length / mostParts);
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size));
+}
+
+function joined(parts: readonly Value[], axis: number): Value {
+  if (parts.length <= mostParts) return concat(parts, axis);
+  return concat(
+    grouped(parts).map((group) => joined(group, axis)),
+    axis,
+  );
+}
+
+function parted(x: Value, axis: number, sizes: readonly number[]): Value[] {
+  if (sizes.length <= mostParts) return split(x, axis, sizes);
+  const groups = grouped(sizes);
+  const sums = groups.map((group) => group.reduce((sum, size) => sum + size, 0));
+  const wholes = split(x, axis, sums);
+  return groups.flatMap((group, i) => parted(wholes[i] as Value, axis, group));
+}
 
 function swapLast(x: Value): Value {
   const axes = x.shape.map((_, axis) => axis);
