@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseDevice } from '../onnx/device.js';
 import type { TrainingProgram } from '../onnx/program.js';
 import { initialState, Trainer, type Batch, type Tensors, type TrainingState } from '../onnx/trainer.js';
-import { decodeTrainingState, encodeTrainingState } from '../onnx/training-state.js';
+import { readTrainingState, writeTrainingState } from '../onnx/training-state.js';
 import type { StageContext } from './context.js';
 
 /** Seconds between checkpoints: what a kill costs at most, and what writing them may cost. */
@@ -98,7 +98,7 @@ async function resume<Recorded>(
   }
   const path = join(checkpoint.folder, 'state.safetensors');
   return {
-    state: decodeTrainingState(await readFile(path), path),
+    state: await readTrainingState(path),
     along: JSON.parse(await readFile(join(checkpoint.folder, 'along.json'), 'utf8')) as Along<Recorded>,
   };
 }
@@ -109,7 +109,7 @@ async function saveCheckpoint<Recorded>(
   along: Along<Recorded>,
 ): Promise<void> {
   await context.checkpoints.save(trainer.step, async (folder) => {
-    await writeFile(join(folder, 'state.safetensors'), encodeTrainingState(await trainer.state()));
+    await writeTrainingState(join(folder, 'state.safetensors'), await trainer.currentState());
     await writeFile(join(folder, 'along.json'), JSON.stringify(along));
   });
 }

@@ -47,13 +47,19 @@ export interface TunerOptions {
   readonly device: Device;
   /** Default float32. */
   readonly dtype?: 'float32' | 'float16';
-  /** To go on from; as `Tuner.state()` gave it. */
+  /** To go on from; as `Tuner.state()` gave it. Its arrays are the tuner's from then on, which writes to them. */
   readonly state?: TrainingState;
 }
 
 /** A program's definition; without a loss and sizes for the update alone. */
 export function definitionOf(
-  { optimizer, schedule, steps, clipNorm, recompute = false }: TunerOptions,
+  {
+    optimizer,
+    schedule,
+    steps,
+    clipNorm,
+    recompute = false,
+  }: Pick<TunerOptions, 'optimizer' | 'schedule' | 'steps' | 'clipNorm' | 'recompute'>,
   parameters: readonly ParameterSpec[],
   inputs: TrainingDefinition['inputs'],
   loss: TrainingDefinition['loss'],

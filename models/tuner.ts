@@ -35,11 +35,14 @@ export type Step = readonly MicroRows[];
 /** State up to this many bytes goes into and comes out of a run as a whole; more stays where it is. */
 const smallState = 256 * 2 ** 20;
 
+/** Without what the training began with, whose memory is needed. */
+type Settings = Omit<TunerOptions, 'state' | 'initial'>;
+
 export class Tuner {
   /** What is trained, by name; everything else stays as it was. */
   readonly trained: readonly ParameterSpec[];
   readonly lora: Lora | undefined;
-  readonly #options: TunerOptions;
+  readonly #options: Settings;
   readonly #subject: Subject;
   readonly #specs: readonly ParameterSpec[];
   readonly #frozen: Tensors;
@@ -49,7 +52,7 @@ export class Tuner {
   readonly #programs = new Map<string, TrainingProgram>();
 
   private constructor(
-    options: TunerOptions,
+    options: Settings,
     subject: Subject,
     specs: readonly ParameterSpec[],
     { frozen, trainer, apply }: { frozen: Tensors; trainer: Trainer; apply: TrainingProgram },
@@ -67,14 +70,15 @@ export class Tuner {
   /** @throws UserError where nothing is trained, or where what is asked for does not exist in this network */
   static async open(options: TunerOptions): Promise<Tuner> {
     checkType(options);
-    const { network, loss, head, lora: config, seed, state, read, device } = options;
+    const { state, initial, ...settings } = options;
+    const { network, loss, head, lora: config, seed, read, device } = settings;
     const lora = config === undefined ? undefined : loraOf(network, config);
     const subject: Subject = { network, loss, head, lora };
     const specs = await specsOf(options, subject);
     const known = {
       ...(head === undefined ? {} : initialiseRowHead(head, network.width)),
       ...(lora === undefined ? {} : initialiseLora(lora, seed)),
-      ...options.initial,
+      ...initial,
       ...state?.parameters,
     };
     const valuesOf = async (wanted: readonly ParameterSpec[]): Promise<Tensors> => {
@@ -84,18 +88,18 @@ export class Tuner {
     };
     const frozen = await valuesOf(fedOf(specs));
     const parameters = { ...(await valuesOf(trainedOf(specs))), ...frozen };
-    const slots = slotsOf(options.optimizer);
+    const slots = slotsOf(settings.optimizer);
     const begun =
       state === undefined ? initialState({ parameters: specs, slots }, parameters) : { ...state, parameters };
     const apply = buildTrainingProgram(
-      definitionOf(options, specs, [], () => {
+      definitionOf(settings, specs, [], () => {
         throw new Error('gradients that are there already are applied without a loss');
       }),
       'apply',
       device.kind,
     );
-    const trainer = await Trainer.create(apply, begun, device);
-    return new Tuner(options, subject, specs, { frozen, trainer, apply });
+    const trainer = await Trainer.create(apply, begun, device, { ownsState: state !== undefined });
+    return new Tuner(settings, subject, specs, { frozen, trainer, apply });
   }
 
   /** Steps taken since the beginning, over all processes that had a part in it. */
@@ -152,7 +156,15 @@ export class Tuner {
 
   /** A copy of what the next step depends on; what is not trained is not in it. */
   async state(): Promise<TrainingState> {
-    const state = await this.#trainer.state();
+    return this.#withoutFrozen(await this.#trainer.state());
+  }
+
+  /** {@link state} for a file, without a copy. The tensors may be the tuner's own: read them before the next step. */
+  async currentState(): Promise<TrainingState> {
+    return this.#withoutFrozen(await this.#trainer.currentState());
+  }
+
+  #withoutFrozen(state: TrainingState): TrainingState {
     const trained = Object.entries(state.parameters).filter(([name]) => this.#frozen[name] === undefined);
     return { ...state, parameters: Object.fromEntries(trained) };
   }

@@ -55,11 +55,17 @@ export function numberOf(results: OrtTensors, name: string): number {
   return (results[name] as ort.Tensor).data[0] as number;
 }
 
-export function readState(state: TrainingState, name: string, shape: readonly number[]): TensorData {
+export function readState(
+  state: TrainingState,
+  name: string,
+  shape: readonly number[],
+  copy: boolean,
+): TensorData {
   if (name === 'step') return BigInt64Array.of(BigInt(state.step));
   const [kind, key] = [name.slice(0, name.indexOf(':')), name.slice(name.indexOf(':') + 1)];
   const tensors = kind === 'parameter' ? state.parameters : state.slots[kind];
-  return checked(`${kind} ${key}`, shape, tensors?.[key]).data.slice();
+  const { data } = checked(`${kind} ${key}`, shape, tensors?.[key]);
+  return copy ? data.slice() : data;
 }
 
 export function checked(

@@ -1,6 +1,6 @@
 /**
  * @file Safetensors files (https://github.com/huggingface/safetensors): a JSON header that says where each
- * tensor lies, then the bytes. The same tensors always make the same bytes.
+ * tensor lies, then the bytes. The same tensors always make the same bytes. Here in memory; see safetensors-file.ts.
  */
 import {
   allocate,
@@ -9,6 +9,7 @@ import {
   dtypeOf,
   type HostTensor,
   sizeOf,
+  type TensorData,
   typeOfTensor,
 } from './tensor.js';
 
@@ -33,37 +34,59 @@ export class SafetensorsError extends Error {
   override readonly name = 'SafetensorsError';
 }
 
+/** A tensor as a header has it, its bytes aside. */
+export interface FileTensor {
+  readonly name: string;
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
+}
+
+/** The bytes before the tensors, padded to a multiple of 8, and the tensors in the order in which theirs follow. */
+export function startOfFile<Outgoing extends FileTensor>(
+  tensors: readonly Outgoing[],
+  metadata: Readonly<Record<string, string>>,
+): { start: Buffer; sorted: Outgoing[]; bytes: number } {
+  const header: Record<string, unknown> = {};
+  const sorted = [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (Object.keys(metadata).length > 0)
+    header['__metadata__'] = Object.fromEntries(Object.entries(metadata).sort());
+  let offset = 0;
+  for (const { name, dtype, shape } of sorted) {
+    const type = names[dtype];
+    if (type === undefined) {
+      throw new SafetensorsError(`tensor ${name}: the format has no type for elements of ${dtype}`);
+    }
+    const end = offset + sizeOf(shape) * bytesPerElement(dtype);
+    header[name] = { dtype: type, shape, data_offsets: [offset, end] };
+    offset = end;
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const start = Buffer.alloc(8 + Math.ceil(text.length / 8) * 8, ' ');
+  start.writeBigUInt64LE(BigInt(start.length - 8), 0);
+  text.copy(start, 8);
+  return { start, sorted, bytes: start.length + offset };
+}
+
+/** A tensor with its name and type, its elements counted. */
+export function toFileTensor(name: string, tensor: HostTensor): FileTensor & { readonly data: TensorData } {
+  const { shape, data } = tensor;
+  if (sizeOf(shape) !== data.length) {
+    throw new SafetensorsError(`tensor ${name}: ${data.length} elements do not fill [${shape.join(', ')}]`);
+  }
+  return { name, dtype: typeOfTensor(tensor), shape, data };
+}
+
 /** The file's bytes: tensors in the order of their names, the header padded to a multiple of 8. */
 export function writeSafetensors(
   tensors: Readonly<Record<string, HostTensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const header: Record<string, unknown> = {};
-  const sorted = Object.entries(tensors).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (Object.keys(metadata).length > 0)
-    header['__metadata__'] = Object.fromEntries(Object.entries(metadata).sort());
-  let offset = 0;
-  for (const [name, tensor] of sorted) {
-    const { shape, data } = tensor;
-    const dtype = names[typeOfTensor(tensor)];
-    if (dtype === undefined) {
-      throw new SafetensorsError(
-        `tensor ${name}: the format has no type for elements of ${typeOfTensor(tensor)}`,
-      );
-    }
-    if (sizeOf(shape) !== data.length) {
-      throw new SafetensorsError(`tensor ${name}: ${data.length} elements do not fill [${shape.join(', ')}]`);
-    }
-    header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
-  }
-  const text = Buffer.from(JSON.stringify(header));
-  const headerLength = Math.ceil(text.length / 8) * 8;
-  const file = Buffer.alloc(8 + headerLength + offset, ' ');
-  file.writeBigUInt64LE(BigInt(headerLength), 0);
-  text.copy(file, 8);
-  let at = 8 + headerLength;
-  for (const [, { data }] of sorted) {
+  const all = Object.entries(tensors).map(([name, tensor]) => toFileTensor(name, tensor));
+  const { start, sorted, bytes } = startOfFile(all, metadata);
+  const file = Buffer.alloc(bytes);
+  file.set(start);
+  let at = start.length;
+  for (const { data } of sorted) {
     file.set(bytesOf(data), at);
     at += data.byteLength;
   }
@@ -82,27 +105,77 @@ export interface SafetensorsFile {
  * @throws SafetensorsError for a header that is cut off, is not JSON, or points outside of the file
  */
 export function readSafetensors(bytes: Uint8Array, what: string): SafetensorsFile {
-  const fail = (problem: string): never => {
-    throw new SafetensorsError(`${what} is not a safetensors file: ${problem}`);
-  };
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (file.length < 8) fail(`it has ${file.length} bytes, and the length of its header alone takes 8`);
-  const headerLength = Number(file.readBigUInt64LE(0));
-  if (headerLength > longestHeader || 8 + headerLength > file.length) {
-    fail(`its header is said to take ${headerLength} bytes, and ${file.length - 8} follow`);
-  }
-  const header = parseHeader(file.toString('utf8', 8, 8 + headerLength), fail);
-  const { __metadata__: metadata = {}, ...entries } = header;
-  const body = file.subarray(8 + headerLength);
-  const tensors = Object.entries(entries).map(([name, entry]) => {
-    return [name, readTensor(entry, body, (problem) => fail(`tensor ${name} ${problem}`))] as const;
+  const bodyStart = 8 + headerLength(file.subarray(0, 8), file.length, what);
+  const header = parseHeader(file.subarray(8, bodyStart), file.length - bodyStart, what);
+  const tensors = header.tensors.map((tensor) => {
+    const read = emptyTensor(tensor);
+    bytesOf(read.data).set(file.subarray(bodyStart + tensor.start, bodyStart + tensor.end));
+    return [tensor.name, read] as const;
   });
-  const total = tensors.reduce((sum, [, { data }]) => sum + data.byteLength, 0);
-  if (total !== body.length) fail(`its tensors take ${total} bytes, and ${body.length} follow the header`);
-  return { tensors: Object.fromEntries(tensors), metadata: metadata as Record<string, string> };
+  return { tensors: Object.fromEntries(tensors), metadata: header.metadata };
 }
 
-function parseHeader(text: string, fail: (problem: string) => never): Record<string, unknown> {
+/** A tensor of a header: its bytes lie from `start` up to `end`, counted from the header's end. */
+export interface PlacedTensor extends FileTensor {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * How long the header is, by the file's first bytes.
+ *
+ * @throws SafetensorsError where a file of `fileBytes` cannot hold it
+ */
+export function headerLength(first: Buffer, fileBytes: number, what: string): number {
+  if (first.length < 8)
+    return refuse(what)(`it has ${first.length} bytes, and the length of its header alone takes 8`);
+  const length = Number(first.readBigUInt64LE(0));
+  if (length > longestHeader || 8 + length > fileBytes)
+    return refuse(what)(`its header is said to take ${length} bytes, and ${fileBytes - 8} follow`);
+  return length;
+}
+
+/**
+ * What a header says, before anything is allocated for it.
+ *
+ * @param bodyBytes how many bytes follow the header
+ * @throws SafetensorsError where the two do not fit
+ */
+export function parseHeader(
+  text: Buffer,
+  bodyBytes: number,
+  what: string,
+): { tensors: PlacedTensor[]; metadata: Readonly<Record<string, string>> } {
+  const fail = refuse(what);
+  const { __metadata__: metadata = {}, ...entries } = parseObject(text.toString('utf8'), fail);
+  const tensors = Object.entries(entries).map(([name, entry]) => ({
+    name,
+    ...placed(entry, bodyBytes, (problem) => fail(`tensor ${name} ${problem}`)),
+  }));
+  const total = tensors.reduce((sum, { start, end }) => sum + end - start, 0);
+  if (total !== bodyBytes) fail(`its tensors take ${total} bytes, and ${bodyBytes} follow the header`);
+  return { tensors, metadata: metadata as Record<string, string> };
+}
+
+/** Of zeros, to be read into. */
+export function emptyTensor({ dtype, shape }: FileTensor): HostTensor {
+  const data = allocate(dtype, sizeOf(shape));
+  return dtypeOf(data) === dtype ? { shape, data } : { shape, data, dtype };
+}
+
+/** Throws what is wrong with the file `what`. */
+export function refuse(what: string): (problem: string) => never {
+  return (problem) => {
+    throw new SafetensorsError(`${what} is not a safetensors file: ${problem}`);
+  };
+}
+
+function bytesPerElement(dtype: DataType): number {
+  return allocate(dtype, 0).BYTES_PER_ELEMENT;
+}
+
+function parseObject(text: string, fail: (problem: string) => never): Record<string, unknown> {
   let header: unknown;
   try {
     header = JSON.parse(text);
@@ -114,22 +187,23 @@ function parseHeader(text: string, fail: (problem: string) => never): Record<str
   return header as Record<string, unknown>;
 }
 
-function readTensor(entry: unknown, body: Buffer, fail: (problem: string) => never): HostTensor {
+function placed(
+  entry: unknown,
+  bodyBytes: number,
+  fail: (problem: string) => never,
+): Omit<PlacedTensor, 'name'> {
   if (!isEntry(entry)) return fail('lacks a dtype, a shape or data_offsets of the right form');
+  const { shape } = entry;
   const dtype = (Object.keys(names) as DataType[]).find((key) => names[key] === entry.dtype);
   if (dtype === undefined) {
     return fail(`has elements of type ${entry.dtype}: only ${Object.values(names).join(', ')} are read`);
   }
   const [start, end] = entry.data_offsets;
-  if (start > end || end > body.length) return fail(`lies at ${start}…${end} of ${body.length} bytes`);
-  const data = allocate(dtype, sizeOf(entry.shape));
-  if (data.byteLength !== end - start) {
-    return fail(
-      `takes ${data.byteLength} bytes as ${entry.dtype} [${entry.shape.join(', ')}], and is given ${end - start}`,
-    );
-  }
-  bytesOf(data).set(body.subarray(start, end));
-  return dtypeOf(data) === dtype ? { shape: entry.shape, data } : { shape: entry.shape, data, dtype };
+  if (start > end || end > bodyBytes) return fail(`lies at ${start}…${end} of ${bodyBytes} bytes`);
+  const bytes = sizeOf(shape) * bytesPerElement(dtype);
+  if (bytes !== end - start)
+    return fail(`takes ${bytes} bytes as ${entry.dtype} [${shape.join(', ')}], and is given ${end - start}`);
+  return { dtype, shape, start, end };
 }
 
 interface Entry {

@@ -139,6 +139,34 @@ describe('training', () => {
   });
 });
 
+describe('memory', () => {
+  const w1 = (state: TrainingState) => state.parameters['w1']?.data;
+
+  it("of the current state is the trainer's own, whose bytes are those of a copy", async () => {
+    const trainer = await Trainer.create(program(), fresh(), parseDevice('cpu'));
+    await trainer.run(batches(0, 2));
+    const [current, again, copy] = [
+      await trainer.currentState(),
+      await trainer.currentState(),
+      await trainer.state(),
+    ];
+    await trainer.release();
+    expect(w1(current)).toBe(w1(again));
+    expect(w1(copy)).not.toBe(w1(current));
+    expect(Buffer.compare(encodeTrainingState(current), encodeTrainingState(copy))).toBe(0);
+  });
+
+  it('of a state that is given away is used as it is, and the steps are the same', async () => {
+    const given = decodeTrainingState(encodeTrainingState(fresh()), 'fresh');
+    const trainer = await Trainer.create(program(), given, parseDevice('cpu'), { ownsState: true });
+    expect(w1(await trainer.currentState())).toBe(w1(given));
+    await trainer.run(batches(0, 3));
+    const bytes = encodeTrainingState(await trainer.state());
+    await trainer.release();
+    expect(Buffer.compare(bytes, (await advance(fresh(), 3)).bytes)).toBe(0);
+  });
+});
+
 describe('a trainer refuses', () => {
   const open = () => Trainer.create(program(), fresh(), parseDevice('cpu'));
 

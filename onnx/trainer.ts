@@ -54,7 +54,12 @@ export class Trainer {
   #gradients: OrtTensors | undefined;
   #lost: unknown;
 
-  private constructor(program: TrainingProgram, device: Device, sessions: SessionSet, state: TrainingState) {
+  private constructor(
+    program: TrainingProgram,
+    device: Device,
+    sessions: SessionSet,
+    state: TrainingState & { ownsState: boolean },
+  ) {
     this.#program = program;
     this.#device = device;
     this.#sessions = sessions;
@@ -67,20 +72,26 @@ export class Trainer {
     this.#current = Object.fromEntries(
       stateNames(program.parameters, program.slots).map(({ name, type }) => [
         name,
-        toOrt({ shape: type.shape, data: readState(state, name, type.shape) }),
+        toOrt({ shape: type.shape, data: readState(state, name, type.shape, !state.ownsState) }),
       ]),
     );
   }
 
   /**
    * @param program one of those that will be run; each says what the state is made of
+   * @param ownsState the state's arrays become the trainer's, which writes to them; otherwise it copies them
    * @throws where the state lacks a tensor of the program or has it in another shape
    */
-  static async create(program: TrainingProgram, state: TrainingState, device: Device): Promise<Trainer> {
+  static async create(
+    program: TrainingProgram,
+    state: TrainingState,
+    device: Device,
+    { ownsState = false }: { ownsState?: boolean } = {},
+  ): Promise<Trainer> {
     const sessions = new SessionSet(device);
     try {
       await sessions.open(program);
-      return new Trainer(program, device, sessions, state);
+      return new Trainer(program, device, sessions, { ...state, ownsState });
     } catch (error) {
       await sessions.release();
       throw error;
@@ -180,13 +191,12 @@ export class Trainer {
 
   /** A copy of the state, from which another trainer goes on as if it were this one. */
   async state(): Promise<TrainingState> {
-    this.#checkState();
-    const copies = async (kind: string): Promise<Tensors> =>
-      withoutPrefix(await onHost(this.#only(kind), this.#device), true);
-    const slots: Record<string, Tensors> = {};
-    for (const slot of this.#program.slots) slots[slot] = await copies(slot);
-    const parameters = { ...(await copies('parameter')), ...hostTensors(this.#frozen, true) };
-    return { step: this.step, parameters, slots };
+    return this.#stateNow(true);
+  }
+
+  /** The state as it is now, for a file. The tensors may be the trainer's own: read them before the next run. */
+  async currentState(): Promise<TrainingState> {
+    return this.#stateNow(false);
   }
 
   /** Gives the sessions back, and the memory of a device. The trainer is not used after. */
@@ -262,6 +272,16 @@ export class Trainer {
     } catch (error) {
       throw explainRun(error, program.sizes);
     }
+  }
+
+  async #stateNow(copy: boolean): Promise<TrainingState> {
+    this.#checkState();
+    const tensors = async (kind: string): Promise<Tensors> =>
+      withoutPrefix(await onHost(this.#only(kind), this.#device), copy);
+    const slots: Record<string, Tensors> = {};
+    for (const slot of this.#program.slots) slots[slot] = await tensors(slot);
+    const parameters = { ...(await tensors('parameter')), ...hostTensors(this.#frozen, copy) };
+    return { step: this.step, parameters, slots };
   }
 
   get #resident(): boolean {

@@ -1,9 +1,9 @@
 /** @file Adapters in the format of Hugging Face's PEFT: adapter_config.json and adapter_model.safetensors. */
-import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, UserError } from '../../base/errors.js';
 import type { JsonObject } from '../../base/json.js';
-import { readSafetensors, writeSafetensors } from '../../onnx/safetensors.js';
+import type { SafetensorsFile } from '../../onnx/safetensors.js';
+import { outgoing, readSafetensorsFile, writeSafetensorsFile } from '../../onnx/safetensors-file.js';
 import type { HostTensor } from '../../onnx/tensor.js';
 import { adapterName, type LoraConfig } from '../lora.js';
 import { publishFolder, readJsonObject, writeJson } from './model-files.js';
@@ -57,7 +57,7 @@ export async function readAdapter(folder: string): Promise<Adapter> {
   const config = await readJsonObject(path);
   refuseUnknown(path, config);
   const weights = join(folder, files.weights);
-  const { tensors } = readSafetensors(await readWeights(weights), weights);
+  const { tensors } = await readWeights(weights);
   const numberAt = (key: string, otherwise?: number): number => {
     const value = config[key] ?? otherwise;
     if (typeof value === 'number') return value;
@@ -133,9 +133,9 @@ function isSet(value: unknown): boolean {
   return value !== undefined && value !== null && value !== false;
 }
 
-async function readWeights(path: string): Promise<Uint8Array> {
+async function readWeights(path: string): Promise<SafetensorsFile> {
   try {
-    return await readFile(path);
+    return await readSafetensorsFile(path);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
     throw new UserError(
@@ -189,7 +189,7 @@ export async function writeAdapter(folder: string, adapter: NewAdapter): Promise
   const all: Record<string, Parameter> = { ...tensors };
   for (const [name, tensor] of saved) all[`${prefix}${name}`] = tensor;
   await publishFolder(folder, async (temporary) => {
-    await writeFile(join(temporary, files.weights), writeSafetensors(all, { format: 'pt' }));
+    await writeSafetensorsFile(join(temporary, files.weights), outgoing(all), { format: 'pt' });
     await writeJson(join(temporary, files.config), adapterConfig(adapter, [...saved.keys()]));
   });
 }

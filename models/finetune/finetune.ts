@@ -3,6 +3,7 @@ import { UserError } from '../../base/errors.js';
 import type { JsonObject } from '../../base/json.js';
 import { deviceName } from '../../onnx/device.js';
 import { requireDevice } from '../../onnx/probe.js';
+import type { TrainingState } from '../../onnx/state.js';
 import type { StepReport } from '../../onnx/trainer.js';
 import { NonFiniteError, OutOfMemoryError } from '../../onnx/training-errors.js';
 import { readExamples } from '../data/read.js';
@@ -120,25 +121,24 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
       options.onNotice?.(`this training is done: ${folder.path}`);
       return { out: folder.path, ...(finished['result'] as unknown as Omit<FinetuneResult, 'out'>) };
     }
-    const standing = await folder.standing();
-    if (standing !== undefined)
-      options.onNotice?.(`goes on after step ${standing.state.step} of ${plan.steps}`);
-    const tuner = await Tuner.open({
-      ...{ network, loss, head, read: readParameter, decay: 'all', steps: plan.steps },
-      ...(adapters ?? { train: settings.train === 'head' ? 'head' : 'full' }),
-      optimizer: optimizerOf(settings),
-      schedule: scheduleOf(settings),
-      clipNorm: settings.maxGradNorm,
-      ...{
-        recompute: settings.recompute,
-        seed: settings.seed,
-        device: settings.device,
-        dtype: settings.dtype,
-      },
-      state: standing?.state,
+    const { tuner, steps } = await fromStanding(folder, (state) => {
+      if (state !== undefined) options.onNotice?.(`goes on after step ${state.step} of ${plan.steps}`);
+      return Tuner.open({
+        ...{ network, loss, head, read: readParameter, decay: 'all', steps: plan.steps },
+        ...(adapters ?? { train: settings.train === 'head' ? 'head' : 'full' }),
+        optimizer: optimizerOf(settings),
+        schedule: scheduleOf(settings),
+        clipNorm: settings.maxGradNorm,
+        ...{
+          recompute: settings.recompute,
+          seed: settings.seed,
+          device: settings.device,
+          dtype: settings.dtype,
+        },
+        state,
+      });
     });
     try {
-      const steps = [...(standing?.steps ?? [])];
       await trainLogged(tuner, plan, { folder, steps, options });
       const parameters = await tuner.parameters();
       const trained = { model, network, task, head, lora: tuner.lora, parameters };
@@ -153,6 +153,15 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
   } finally {
     await folder.release();
   }
+}
+
+/** A tuner that goes on from the last checkpoint. A function of its own, so that what was read is not held on to. */
+async function fromStanding(
+  folder: RunFolder,
+  open: (state: TrainingState | undefined) => Promise<Tuner>,
+): Promise<{ tuner: Tuner; steps: LoggedStep[] }> {
+  const standing = await folder.standing();
+  return { tuner: await open(standing?.state), steps: [...(standing?.steps ?? [])] };
 }
 
 /** Some models are published with a token more than they have embeddings: no mistake while no row has it. */
@@ -197,7 +206,7 @@ async function train(tuner: Tuner, plan: StepPlan, along: Along): Promise<void> 
   const checkpoints = new Cadence(options, tuner.step);
   const save = async (): Promise<void> => {
     log.sync();
-    await folder.save({ state: await tuner.state(), steps });
+    await folder.save({ state: await tuner.currentState(), steps });
   };
   while (tuner.step < plan.steps) {
     if (options.signal?.aborted === true) {

@@ -3,7 +3,7 @@ import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { codeOf, EnvironmentError, messageOf, UserError } from '../../base/errors.js';
 import { canonicalJson, hashOf, type Json, type JsonObject } from '../../base/json.js';
-import { decodeTrainingState, encodeTrainingState } from '../../onnx/training-state.js';
+import { readTrainingState, writeTrainingState } from '../../onnx/training-state.js';
 import type { TrainingState } from '../../onnx/state.js';
 import { type Checkpoints, checkpointsOf } from '../../store/checkpoint.js';
 import { makeFolder } from '../../store/durable.js';
@@ -119,12 +119,12 @@ export class RunFolder {
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as LoggedStep);
-    return { state: decodeTrainingState(await readFile(path), path), steps };
+    return { state: await readTrainingState(path), steps };
   }
 
   async save({ state, steps }: Standing): Promise<void> {
     await this.#checkpoints.save(state.step, async (folder) => {
-      await writeFile(join(folder, 'state.safetensors'), encodeTrainingState(state));
+      await writeTrainingState(join(folder, 'state.safetensors'), state);
       await writeFile(join(folder, 'steps.jsonl'), steps.map((step) => `${JSON.stringify(step)}\n`).join(''));
     });
   }
