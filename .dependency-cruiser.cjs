@@ -27,7 +27,8 @@ const contracts = { workflows: ['activities/'], activities: ['workflows/'] };
 
 const startingWith = (paths) => `^(${paths.join('|')})`;
 const inRooms = (rooms) => startingWith(rooms.map((room) => `${room}/`));
-const tests = '\\.test\\.ts$';
+/** Tests, and what only they use. */
+const tests = '\\.test\\.ts$|/testing/';
 
 /** For each room: what stands above it, and beside it, is out of reach, save for some types. */
 const directions = levels.flatMap((level, depth) =>
@@ -87,6 +88,12 @@ module.exports = {
         pathNot: '^(workflows|base)/|node_modules/@temporalio/(workflow|common)/',
         dependencyTypesNot: ['type-only'],
       },
+    },
+    {
+      name: 'testing-is-for-tests',
+      severity: 'error',
+      from: { pathNot: `${tests}|^test/` },
+      to: { path: '/testing/' },
     },
     ...directions,
   ],

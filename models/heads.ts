@@ -45,7 +45,7 @@ export function modelParameters(config: GptConfig, head?: Head): ParameterSpec[]
 /** A language model's parameters under a new head. A classifier starts at zero: every class equally likely. */
 export function withHead(config: GptConfig, head: Head, parameters: Tensors): Tensors {
   return Object.fromEntries(
-    modelParameters(config, head).map(({ name, shape }) => {
+    modelParameters(config, head).map(({ name, shape }): [string, Tensors[string]] => {
       const fresh = { shape, data: new Float32Array(sizeOf(shape)) };
       if (name.startsWith('classifier.')) return [name, fresh];
       const known = parameters[name];

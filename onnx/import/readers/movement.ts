@@ -138,7 +138,7 @@ export const movement: Readers = {
     const axis = normalizeAxis(call.attributes.int('axis'), (given[0] as Value).shape.length);
     // Past keys and values have length 0.
     const parts = given.filter((part) => !isEmpty(part));
-    return [parts.length === 0 ? (given[0]) : concat(parts, axis)];
+    return [parts.length === 0 ? given[0] : concat(parts, axis)];
   },
   Gather: (call) => {
     const [x, indices] = [input(call, 0), input(call, 1)];

@@ -91,7 +91,7 @@ function exactGelu(x: Value): Value {
 /** A linear layer's output times a number, computed by the product itself. */
 function scaledProduct(x: Value, scale: number): Value | undefined {
   const reshaped = made(x, 'Reshape');
-  const node = wholeOf((reshaped?.inputs[0]) ?? x);
+  const node = wholeOf(reshaped?.inputs[0] ?? x);
   if (node?.operator.name !== 'Gemm' && node?.operator.name !== 'TransposedGemm') return undefined;
   const [a, b, c] = node.inputs as [Value, Value, Value | undefined];
   const { transA, transB, alpha = 1, beta = 1 } = node.attributes as Record<string, number | undefined>;
