@@ -93,7 +93,7 @@ module.exports = {
       name: 'testing-is-for-tests',
       severity: 'error',
       from: { pathNot: `${tests}|^test/` },
-      to: { path: '/testing/' },
+      to: { path: '/testing/', pathNot: 'node_modules' },
     },
     ...directions,
   ],

@@ -90,6 +90,9 @@ export async function benchTrain({ rounds = 11 } = {}): Promise<void> {
     for (const entry of cases) table.push(await measure(entry, python, peer, rounds));
     console.log('Training on 2 threads: median of the rounds’ ratios and their quartiles.');
     console.log('"of PyTorch": against the faster of eager and compiled in each round.');
+    console.log(
+      '"MatMul of PyTorch’s": ONNX Runtime’s product of 1,024 × 1,024 against PyTorch’s, in the same rounds.',
+    );
     console.log(table.toString());
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -103,8 +106,15 @@ async function measure(entry: TrainCase, python: string, peer: string, rounds: n
     { name: 'PyTorch, eager', command: [python, peer, ...entry.arguments] },
     { name: 'PyTorch, compiled', command: [python, peer, ...entry.arguments, '--compile'] },
     { name: 'MatMul', command: [...node, 'matmul'] },
+    { name: "PyTorch's MatMul", command: [python, peer, 'matmul'] },
   ];
-  const [temper, eager, compiled, matmul] = (await duel(contestants, rounds)) as [Tally, Tally, Tally, Tally];
+  const [temper, eager, compiled, matmul, mm] = (await duel(contestants, rounds)) as [
+    Tally,
+    Tally,
+    Tally,
+    Tally,
+    Tally,
+  ];
   const best = eager.rates.map((rate, round) => Math.max(rate, compiled.rates[round] as number));
   const operations = temper.rates.map((rate) => rate * entry.operationsPerToken);
   const megabytes = ({ peakBytes }: Tally) => `${(peakBytes / 1e6).toFixed(0)} MB`;
@@ -116,6 +126,7 @@ async function measure(entry: TrainCase, python: string, peer: string, rounds: n
     quartilesText(ratio(temper.rates, eager.rates)),
     quartilesText(ratio(temper.rates, compiled.rates)),
     quartilesText(ratio(operations, matmul.rates)),
+    quartilesText(ratio(matmul.rates, mm.rates)),
     megabytes(temper),
     megabytes(eager.peakBytes < compiled.peakBytes ? eager : compiled),
   ];

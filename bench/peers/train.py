@@ -2,6 +2,7 @@
 
     train.py gpt --layers 4 --width 256 --heads 4 --vocabulary 259 --context 128 --batch 16 --steps 4 [--compile]
     train.py encoder --folder FOLDER --batch 8 --length 128 --rank 8 --steps 2 [--compile]
+    train.py matmul                    # products of two matrices of 1,024 rows and columns, nothing else
     train.py export --folder FOLDER    # the encoder as an ONNX file, for Temper
 
 The GPT is that of models/gpt.ts: pre-norm, learnt positions, exact GELU, causal attention, untied head; AdamW is
@@ -116,7 +117,19 @@ def export(args):
     )
 
 
-def contend(args):
+def matmul(_args):
+    size, products = 1024, 16
+    a, b = torch.full((size, size), 0.5), torch.full((size, size), 0.5)
+
+    def work():
+        for _ in range(products):
+            torch.mm(a, b)
+        return products * 2 * size**3
+
+    return work
+
+
+def training(args):
     model, loss, tokens = {"gpt": gpt, "encoder": encoder}[args.case](args)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-3, weight_decay=0.1, fused=True)
@@ -131,23 +144,31 @@ def contend(args):
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimizer.step()
         assert math.isfinite(value.item())
+        return tokens * args.steps
 
+    return work
+
+
+def contend(work):
     work(), work()
     print(json.dumps({"ready": True}), flush=True)
     for _ in sys.stdin:
         begin = time.perf_counter()
-        work()
+        units = work()
         seconds = time.perf_counter() - begin
-        print(json.dumps({"units": tokens * args.steps, "seconds": seconds}), flush=True)
+        print(json.dumps({"units": units, "seconds": seconds}), flush=True)
     print(json.dumps({"peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}), flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("case", choices=["gpt", "encoder", "export"])
+    parser.add_argument("case", choices=["gpt", "encoder", "matmul", "export"])
     for name in ("layers", "width", "heads", "vocabulary", "context", "batch", "length", "rank", "steps"):
         parser.add_argument(f"--{name}", type=int)
     parser.add_argument("--folder")
     parser.add_argument("--compile", action="store_true")
     args = parser.parse_args()
-    export(args) if args.case == "export" else contend(args)
+    if args.case == "export":
+        export(args)
+    else:
+        contend((matmul if args.case == "matmul" else training)(args))
