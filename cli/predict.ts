@@ -39,7 +39,7 @@ export function registerPredict(program: Command): void {
 /** Where a model comes from and what it runs on: the same for every command that takes one. */
 export function addModelOptions(command: Command): void {
   command
-    .option('--device <name>', 'cpu[:threads], webgpu[:n], cuda[:n]', 'cpu')
+    .option('--device <name>', 'cpu[:threads], webgpu[:n], cuda[:n]; default: cpu, all cores')
     .option('--revision <name>', "branch, tag or commit of the hub's repository")
     .option('--offline', 'do not ask the hub; its cache has to do')
     .option('--file <path>', 'the ONNX file in the folder, where it is not the usual one')

@@ -1,6 +1,6 @@
 /** @file Predictions of a model for the rows of a file: classes, scores, or how likely each token was. */
 import { EnvironmentError, messageOf, UserError } from '../base/errors.js';
-import { parseDevice } from '../onnx/device.js';
+import { wholeDevice } from '../onnx/device.js';
 import { collate, type PaddedRows } from './data/collate.js';
 import type { LossOn } from './data/encode.js';
 import { type Example, ignoredLabel, type Task } from './data/example.js';
@@ -53,7 +53,7 @@ export async function* predictions(
   model: OpenedModel,
   options: PredictionOptions,
 ): AsyncGenerator<Prediction> {
-  const device = parseDevice(options.device ?? 'cpu');
+  const device = wholeDevice(options.device);
   const original = await OriginalModel.open(model, device);
   try {
     yield* predicted(model, original, options);

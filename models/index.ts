@@ -8,7 +8,7 @@ import type { GenerateOptions } from './generate/settings.js';
 import { withAdapter } from './huggingface/adapted.js';
 import type { ChatMessage } from './huggingface/chat-template.js';
 import { openModel, type OpenOptions } from './huggingface/open.js';
-import { parseDevice } from '../onnx/device.js';
+import { wholeDevice } from '../onnx/device.js';
 import { requireDevice } from '../onnx/probe.js';
 import type { HfTokenizer } from './huggingface/tokenizer.js';
 
@@ -33,7 +33,7 @@ export interface PredictOptions extends PredictionOptions, OpenOptions {
 /** Predictions for the rows of `data`, in their order, one after the other as they are computed. */
 export async function* openPredictions(options: PredictOptions): AsyncGenerator<Prediction> {
   const { model, adapter, ...rest } = options;
-  await requireDevice(parseDevice(options.device ?? 'cpu'));
+  await requireDevice(wholeDevice(options.device));
   const opened = await openModel(model, rest);
   if (adapter === undefined) {
     yield* predictions(opened, rest);

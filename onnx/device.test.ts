@@ -1,5 +1,6 @@
+import { availableParallelism } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deviceName, devices, parseDevice } from './device.js';
+import { deviceName, devices, parseDevice, wholeDevice } from './device.js';
 import { evaluate, evaluator } from './evaluate.js';
 import { Graph } from './graph.js';
 import { matmul, reduceSum } from './operators/index.js';
@@ -20,6 +21,12 @@ describe('the name of a device', () => {
   it.each(['gpu', 'cpu:0', 'cpu:x', 'cuda:-1', '', 'toString'])('%j is refused', (text) => {
     expect(() => parseDevice(text)).toThrow(/device ".*"/);
   });
+});
+
+it('a CPU that is all ours works with all its cores', () => {
+  expect(wholeDevice().threads).toBe(availableParallelism());
+  expect(wholeDevice('cpu').threads).toBe(availableParallelism());
+  expect(wholeDevice('cpu:3').threads).toBe(3);
 });
 
 describe('a device that is not there', () => {

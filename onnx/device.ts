@@ -1,6 +1,7 @@
 /** @file Devices by name (`cpu:2`, `webgpu`, `cuda:1`), what ONNX Runtime has to be told for each, and what each needs. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { UserError } from '../base/errors.js';
@@ -110,7 +111,7 @@ function missingCudaLibraries(): string | undefined {
   );
 }
 
-/** Reads `cpu`, `cpu:<threads>`, `webgpu`, `cuda:<n>`. */
+/** Reads `cpu` (one thread), `cpu:<threads>`, `webgpu`, `cuda:<n>`. */
 export function parseDevice(text: string): Device {
   const match = /^(\w+)(?::(\d+))?$/.exec(text);
   const kind = match?.[1];
@@ -124,6 +125,15 @@ export function parseDevice(text: string): Device {
   }
   if (number === 0) throw new UserError(`device "${text}": a CPU needs at least one thread`);
   return { kind: kind as DeviceKind, threads: number ?? 1, index: 0 };
+}
+
+/**
+ * {@link parseDevice} for somebody who has the machine to himself: without a number a CPU works with all its cores.
+ * No result depends on it.
+ */
+export function wholeDevice(text = 'cpu'): Device {
+  const device = parseDevice(text);
+  return text === 'cpu' ? { ...device, threads: availableParallelism() } : device;
 }
 
 /** `cpu:2`, as {@link parseDevice} reads it. */

@@ -1,7 +1,7 @@
 /** @file How a model is fine-tuned: every setting by PyTorch's, PEFT's or transformers' name, with its default. */
 import { UserError } from '../../base/errors.js';
 import type { Format } from '../../datasets/rows.js';
-import { parseDevice } from '../../onnx/device.js';
+import { wholeDevice } from '../../onnx/device.js';
 import type { Optimizer } from '../../onnx/optimizer.js';
 import type { Schedule } from '../../onnx/schedule.js';
 import type { LossOn } from '../data/encode.js';
@@ -127,7 +127,7 @@ export function fullSettings(given: FinetuneSettings, from: { adapter?: string }
     lossOn: given.lossOn ?? ('replies' as const),
     seed: given.seed ?? 0,
     dtype: given.dtype ?? ('float32' as const),
-    device: parseDevice(given.device ?? 'cpu'),
+    device: wholeDevice(given.device),
     recompute: given.recompute ?? false,
     format: given.format,
     weights: given.weights,

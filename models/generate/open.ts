@@ -1,5 +1,5 @@
 /** @file A generator for a model by whatever people call it, with its tokenizer, and an adapter merged in if asked. */
-import { parseDevice } from '../../onnx/device.js';
+import { wholeDevice } from '../../onnx/device.js';
 import { withAdapter } from '../huggingface/adapted.js';
 import { type OpenedModel, openModel, type OpenOptions } from '../huggingface/open.js';
 import { type HfTokenizer, loadTokenizer } from '../huggingface/tokenizer.js';
@@ -25,7 +25,7 @@ export async function openGenerator(
   options: OpenGeneratorOptions = {},
 ): Promise<OpenedGenerator> {
   const { device = 'cpu', adapter, ...rest } = options;
-  const parsed = parseDevice(device);
+  const parsed = wholeDevice(device);
   const opened = await openModel(reference, rest);
   if (adapter === undefined) return generatorOf(opened, parsed, async () => {});
   const adapted = await withAdapter(opened, adapter);
@@ -39,7 +39,7 @@ export async function openGenerator(
 
 async function generatorOf(
   model: OpenedModel,
-  device: ReturnType<typeof parseDevice>,
+  device: ReturnType<typeof wholeDevice>,
   remove: () => Promise<void>,
 ): Promise<OpenedGenerator> {
   const tokenizer = model.hasTokenizer ? await loadTokenizer(model.folder) : undefined;
