@@ -1,5 +1,6 @@
 /** @file `npm run bench`: every measurement, or those named: `npm run bench -- training generation store`. */
 import { UserError } from '../base/errors.js';
+import { benchClassification } from './classification.js';
 import { benchGeneration } from './generation.js';
 import { benchStore, type StoreBench } from './store.js';
 import { benchSweep } from './sweep.js';
@@ -9,6 +10,7 @@ import { benchTraining } from './training.js';
 /** Those that need a Python to compare with run only when they are named. */
 const comparisons: Record<string, () => Promise<void>> = {
   train: benchTrain,
+  classification: benchClassification,
 };
 
 const benches: Record<string, () => Promise<void>> = {

@@ -57,13 +57,17 @@ function encoderCase(goal: number, folder: string): TrainCase {
   };
 }
 
-export async function benchTrain({ rounds = 11 } = {}): Promise<void> {
+/** @throws UserError where no Python is named */
+export function pythonOf(): string {
   const python = process.env['TEMPER_TEST_PYTHON'];
-  if (python === undefined) {
-    throw new UserError(
-      'set TEMPER_TEST_PYTHON to a Python with torch, transformers and peft to measure against it',
-    );
-  }
+  if (python !== undefined) return python;
+  throw new UserError(
+    'set TEMPER_TEST_PYTHON to a Python with torch, transformers and peft to measure against it',
+  );
+}
+
+export async function benchTrain({ rounds = 11 } = {}): Promise<void> {
+  const python = pythonOf();
   const peer = join(packageRoot(), 'bench/peers/train.py');
   const folder = await mkdtemp(join(tmpdir(), 'temper-bench-'));
   try {

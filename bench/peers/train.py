@@ -68,11 +68,11 @@ def gpt(args):
     return model, loss, args.batch * args.context
 
 
-def bert_config():
+def bert_config(layers=None):
     from transformers import BertConfig
 
     # BERT-base, its dropout off on both sides.
-    return BertConfig(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, num_labels=2)
+    return BertConfig(num_hidden_layers=layers or 12, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, num_labels=2)
 
 
 def encoder(args):
@@ -101,7 +101,7 @@ def export(args):
     torch.manual_seed(1)
     folder = Path(args.folder)
     (folder / "onnx").mkdir(parents=True, exist_ok=True)
-    model = BertForSequenceClassification(bert_config()).eval()
+    model = BertForSequenceClassification(bert_config(args.layers)).eval()
     model.config.save_pretrained(folder)
     names = ["input_ids", "attention_mask", "token_type_ids"]
     example = torch.ones(2, 8, dtype=torch.int64)
