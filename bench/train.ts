@@ -66,7 +66,7 @@ export function pythonOf(): string {
   );
 }
 
-export async function benchTrain({ rounds = 11 } = {}): Promise<void> {
+export async function benchTrain({ rounds = 7 } = {}): Promise<void> {
   const python = pythonOf();
   const peer = join(packageRoot(), 'bench/peers/train.py');
   const folder = await mkdtemp(join(tmpdir(), 'temper-bench-'));

@@ -53,6 +53,8 @@ export const providers: Readonly<Record<DeviceKind, ProviderFacts>> = {
     sizes,
     unknown: [...integers, 'GatherBlockQuantized', 'MatMulInteger'],
     notes: {
+      Concat: 'where it has more than seven parts',
+      Split: 'where it has more than seven parts',
       ScatterElements: 'adds in no fixed order',
       SimplifiedLayerNormalization: 'its second output is wrong there, and not used',
     },
@@ -85,7 +87,10 @@ export const providers: Readonly<Record<DeviceKind, ProviderFacts>> = {
 
 /** Where an entry of the operator table runs when it is asked to run on a device, in a few words. */
 export function supportOf(entry: Operator | Composite, kind: DeviceKind): string {
-  if (kind in lowerings && entry.name in lowerings[kind]) return 'put otherwise';
+  if (kind in lowerings && entry.name in lowerings[kind]) {
+    const when = providers[kind].notes[entry.name];
+    return when === undefined ? 'put otherwise' : `put otherwise ${when}`;
+  }
   if (isComposite(entry)) return 'as its parts';
   const { onCpu, sizes: onHost, unknown, notes } = providers[kind];
   const { type } = entry;

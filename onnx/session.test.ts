@@ -1,6 +1,5 @@
 /** @file Warm sessions: shared while in use, kept for the next, closed when there are too many. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { UserError } from '../base/errors.js';
 import { parseDevice } from './device.js';
 import { encodeGraph, encodeModel } from './encode.js';
 import { Graph } from './graph.js';
@@ -49,17 +48,5 @@ describe('a session', () => {
   it('that cannot be made leaves nothing behind', async () => {
     await expect(openSession(Buffer.from('not a model'), cpu)).rejects.toThrow();
     expect(openSessionCount()).toBe(0);
-  });
-});
-
-describe('a device', () => {
-  it('is a kind and a number of threads', () => {
-    expect(parseDevice('cpu')).toEqual({ kind: 'cpu', threads: 1 });
-    expect(parseDevice('cpu:4')).toEqual({ kind: 'cpu', threads: 4 });
-  });
-
-  it.each(['gpu', 'cpu:0', 'cpu:', 'cpu:x', ''])('"%s" is refused with what is known', (text) => {
-    expect(() => parseDevice(text)).toThrow(UserError);
-    expect(() => parseDevice(text)).toThrow(`device "${text}" is not known: expected one of cpu`);
   });
 });

@@ -47,8 +47,8 @@ export function tidiedStream(inner: DecodeStream, tidy: (text: string) => string
   let held = '';
   const certain = (): string => {
     let end = held.lastIndexOf(' ');
-    // ` ' ` as a whole is a pattern: do not cut before its last space.
-    if (held.slice(end - 2, end + 1) === " ' ") end -= 2;
+    // ` ' ` as a whole is a pattern, and may begin where another ends: do not cut before its last space.
+    while (end >= 2 && held.slice(end - 2, end + 1) === " ' ") end -= 2;
     if (end <= 0) return '';
     const piece = tidy(held.slice(0, end));
     held = held.slice(end);
