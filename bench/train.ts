@@ -86,6 +86,7 @@ export async function benchTrain({ rounds = 7 } = {}): Promise<void> {
         'eager',
         'compiled',
         'of MatMul’s peak',
+        'MatMul of PyTorch’s',
         'memory',
         'PyTorch’s',
       ],
