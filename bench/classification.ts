@@ -71,7 +71,7 @@ export async function benchClassification({ rounds = 7 } = {}): Promise<void> {
         `${(transformers!.peakBytes / 1e6).toFixed(0)} MB`,
       ]);
     }
-    console.log('Classification on 2 threads, batches of 32; Temper opens the model anew each time:');
+    console.log('Classification on 2 threads, batches of 32:');
     console.log(table.toString());
   } finally {
     await rm(folder, { recursive: true, force: true });

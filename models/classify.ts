@@ -56,15 +56,16 @@ export async function* predictions(
   const device = wholeDevice(options.device);
   const original = await OriginalModel.open(model, device);
   try {
-    yield* predicted(model, original, options);
+    yield* predictionsWith(original, model, options);
   } finally {
     await original.release();
   }
 }
 
-async function* predicted(
-  model: OpenedModel,
+/** {@link predictions} with a model's file that is open already. */
+export async function* predictionsWith(
   original: OriginalModel,
+  model: OpenedModel,
   options: PredictionOptions,
 ): AsyncGenerator<Prediction> {
   const { config } = model;
