@@ -80,6 +80,13 @@ describe('a mistake in the file ends with 2, names the line and what was expecte
   });
 });
 
+it('a device whose stages no worker would take', async () => {
+  const ran = await system.run('run', write({ ...tinySweep, device: 'webgpu' }));
+  expect(ran.stderr).toMatch(/device: webgpu: .*on the CPU/);
+  expect(ran.code).toBe(2);
+  expect(existsSync(system.folder)).toBe(false);
+});
+
 describe('a mistake about data', () => {
   it('a file that is not there', async () => {
     const ran = await system.run('run', write(overFile('nowhere.csv', { text: 'prompt', label: 'unsafe' })));

@@ -12,6 +12,7 @@ import { CancelledFailure, TerminatedFailure } from '@temporalio/common';
 import type { Command } from 'commander';
 import { EnvironmentError, ExitCode, messageOf, UserError } from '../base/errors.js';
 import type { Plan } from '../plan/plan.js';
+import type { DeviceClass } from '../plan/stage.js';
 import type { Store } from '../store/store.js';
 import type { SweepInput, SweepOutcome } from '../workflows/messages.js';
 import { orchestratorQueue } from '../workflows/queues.js';
@@ -60,10 +61,20 @@ export function registerRun(program: Command): void {
     });
 }
 
+/** Stages wait for a worker of their device class: without one they would wait for ever. */
+function refuseOtherDevices(device: DeviceClass): void {
+  if (device === 'cpu') return;
+  throw new UserError(
+    `device: ${device}: the workers of sweeps compute on the CPU so far, and nobody would take its stages. ` +
+      'Leave device out, or say device: cpu. (temper finetune, predict and generate take --device.)',
+  );
+}
+
 /** Runs a sweep to its end, or until Ctrl-C. */
 async function run(file: string, options: RunOptions, context: CommandContext): Promise<ExitCode> {
   const planned = await planFile(file, options.set, context);
   const { sweep, plan } = planned;
+  refuseOtherDevices(plan.device);
   const store = await context.openStore({ create: true });
   const { watch, standing } = await Watch.begin(store, plan, context.folder);
   for (const damage of standing.setAside) warn(damage);
