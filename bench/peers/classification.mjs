@@ -1,6 +1,6 @@
 /** @file transformers.js's side of the classification bench: PACKAGE FOLDER ROWS (a JSON file of token ids). */
 import { readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
+import { contend } from './contend.mjs';
 
 const [, , library, folder, file] = process.argv;
 const { AutoModelForSequenceClassification, Tensor, env } = await import(library);
@@ -31,12 +31,4 @@ async function work() {
   return rows.length;
 }
 
-await work();
-await work();
-console.log(JSON.stringify({ ready: true }));
-for await (const _ of createInterface({ input: process.stdin })) {
-  const begin = performance.now();
-  const units = await work();
-  console.log(JSON.stringify({ units, seconds: (performance.now() - begin) / 1000 }));
-}
-console.log(JSON.stringify({ peakBytes: process.resourceUsage().maxRSS * 1024 }));
+await contend(work);

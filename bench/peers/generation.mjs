@@ -1,5 +1,5 @@
 /** @file transformers.js's side of the generation bench: PACKAGE FOLDER ROWS PROMPT NEW (see bench/duel.ts). */
-import { createInterface } from 'node:readline';
+import { contend } from './contend.mjs';
 
 const [, , library, folder, ...numbers] = process.argv;
 const [rows, length, maxNewTokens] = numbers.map(Number);
@@ -25,12 +25,4 @@ async function work() {
   return rows * (output.dims[1] - length);
 }
 
-await work();
-await work();
-console.log(JSON.stringify({ ready: true }));
-for await (const _ of createInterface({ input: process.stdin })) {
-  const begin = performance.now();
-  const units = await work();
-  console.log(JSON.stringify({ units, seconds: (performance.now() - begin) / 1000 }));
-}
-console.log(JSON.stringify({ peakBytes: process.resourceUsage().maxRSS * 1024 }));
+await contend(work);
