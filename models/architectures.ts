@@ -23,4 +23,3 @@ export const architectures = {
 } as const;
 
 export type Architecture = keyof typeof architectures;
-export type GptParameters = z.infer<(typeof architectures)['gpt']>;

@@ -1,8 +1,7 @@
 /** @file Adapters with dropout on WebGPU (SwiftShader): the numbers of the CPU, whole or in parts. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseDevice } from '../onnx/device.js';
-import { closeSessions } from '../onnx/session.js';
-import { hasSwiftShader, useSwiftShader } from '../onnx/testing/swiftshader.js';
+import { hasSwiftShader, onSwiftShader } from '../onnx/testing/swiftshader.js';
 import { type GptConfig, initialiseGpt } from './gpt.js';
 import { gptNetwork } from './gpt-network.js';
 import { languageModelLoss } from './losses/language-model.js';
@@ -10,14 +9,6 @@ import { type Step, Tuner } from './tuner.js';
 
 const config: GptConfig = { architecture: 'gpt', layers: 1, width: 8, heads: 2, context: 8, vocabulary: 13 };
 const start = initialiseGpt(config, 5);
-let forget: () => void = () => undefined;
-beforeAll(() => {
-  if (hasSwiftShader) forget = useSwiftShader();
-});
-afterAll(async () => {
-  await closeSessions();
-  forget();
-});
 
 const rows = [0, 1].map((row) => {
   const ids = [1, 5, 2, 8, 3, 12].map((id) => (id + row) % 13);
@@ -47,6 +38,8 @@ async function train(device: string, step: Step) {
 }
 
 describe.skipIf(!hasSwiftShader)('training adapters on WebGPU', () => {
+  onSwiftShader();
+
   it.each([
     ['whole steps', whole],
     ['steps in parts', inParts],

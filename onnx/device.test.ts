@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { deviceName, devices, parseDevice, wholeDevice } from './device.js';
 import { evaluate, evaluator } from './evaluate.js';
 import { Graph } from './graph.js';
 import { matmul, reduceSum } from './operators/index.js';
 import { measureDevice, requireDevice } from './probe.js';
-import { hasSwiftShader, useSwiftShader } from './testing/swiftshader.js';
+import { hasSwiftShader, onSwiftShader } from './testing/swiftshader.js';
 
 describe('the name of a device', () => {
   it.each([
@@ -39,11 +39,7 @@ describe('a device that is not there', () => {
 });
 
 describe.runIf(hasSwiftShader)('WebGPU, in software', () => {
-  let remove: () => void;
-  beforeAll(() => {
-    remove = useSwiftShader();
-  });
-  afterAll(() => remove());
+  onSwiftShader();
 
   it('computes what the CPU computes', async () => {
     const graph = new Graph();

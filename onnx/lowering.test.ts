@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseDevice } from './device.js';
 import type { NamedValues } from './encode.js';
 import { evaluate, evaluator } from './evaluate.js';
@@ -6,7 +6,7 @@ import { Graph, type Value } from './graph.js';
 import { lowered, lowerings } from './lowering.js';
 import { add, concat, fusedMatmul, logSoftmax, mul, oneHot, sign, split, Sum } from './operators/index.js';
 import { prune } from './prune.js';
-import { hasSwiftShader, useSwiftShader } from './testing/swiftshader.js';
+import { hasSwiftShader, onSwiftShader } from './testing/swiftshader.js';
 
 const x = { shape: [2, 3, 4], data: Float32Array.from({ length: 24 }, (_, i) => Math.sin(i * 1.7)) };
 const feeds = { x, i: { shape: [2, 3], data: Int32Array.of(0, 4, 2, 1, 1, 3) } };
@@ -85,11 +85,7 @@ it('a graph that a device can run as it is stays as it is', () => {
 });
 
 describe.runIf(hasSwiftShader)('on WebGPU itself, in software', () => {
-  let remove: () => void;
-  beforeAll(() => {
-    remove = useSwiftShader();
-  });
-  afterAll(() => remove());
+  onSwiftShader();
 
   it.each(Object.keys(cases))('%s', async (name) => {
     const { inputs, outputs } = build(cases[name] as (x: Value, i: Value) => Value);

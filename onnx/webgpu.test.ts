@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Random } from '../base/random.js';
 import type { TrainingDefinition } from './definition.js';
 import { parseDevice } from './device.js';
@@ -17,8 +17,7 @@ import {
   softmax,
 } from './operators/index.js';
 import { buildTrainingProgram, type ProgramForm } from './program.js';
-import { closeSessions } from './session.js';
-import { hasSwiftShader, useSwiftShader } from './testing/swiftshader.js';
+import { hasSwiftShader, onSwiftShader } from './testing/swiftshader.js';
 import { type Batch, initialState, type Tensors, Trainer } from './trainer.js';
 
 const [rows, length, width, vocabulary, steps] = [4, 6, 8, 12, 10];
@@ -68,14 +67,7 @@ function batchAt(step: number): Batch {
 }
 
 describe.runIf(hasSwiftShader)('training on WebGPU, in software', () => {
-  let remove: () => void;
-  beforeAll(() => {
-    remove = useSwiftShader();
-  });
-  afterAll(async () => {
-    await closeSessions();
-    remove();
-  });
+  onSwiftShader();
 
   async function train(kind: 'cpu' | 'webgpu', cut = steps) {
     const program = (form: ProgramForm) => buildTrainingProgram(definition, form, kind);

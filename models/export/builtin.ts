@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { type GraphProto, ModelProtoSchema } from '../../onnx/onnx_pb.js';
-import { bytesOf, type HostTensor, typeOfTensor } from '../../onnx/tensor.js';
+import { type HostTensor } from '../../onnx/tensor.js';
 import type { Head } from '../heads.js';
 import type { Model } from '../model.js';
 import { tokenizerConfig, tokenizerJson } from './builtin-tokenizer.js';
@@ -11,7 +11,7 @@ import { gpt2Config, gpt2Tensors, transposed } from './gpt2.js';
 import { gpt2Graph, gpt2Hidden, gpt2Opset } from './gpt2-graph.js';
 import { type ExportedHead, headConfig, withHead } from './head.js';
 import { publishFolder, writeJson } from './model-files.js';
-import { externalFromBytes, type OutgoingTensor, writeOnnx } from './onnx-writer.js';
+import { externalFromBytes, outgoingTensor, writeOnnx } from './onnx-writer.js';
 import { writeWeights } from './safetensors-file.js';
 
 const irVersion = 8n;
@@ -91,7 +91,10 @@ async function writeGraph(
     .filter(([name]) => isRead(name))
     // Optimum stores it as the product reads it: [D, V].
     .map(([name, tensor]) =>
-      outgoing(name, name === 'lm_head.weight' ? transposed(tensor as HostTensor<Float32Array>) : tensor),
+      outgoingTensor(
+        name,
+        name === 'lm_head.weight' ? transposed(tensor as HostTensor<Float32Array>) : tensor,
+      ),
     );
   const total = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
   const model = create(ModelProtoSchema, {
@@ -99,15 +102,4 @@ async function writeGraph(
     opsetImport: [{ domain: '', version: BigInt(gpt2Opset) }],
   });
   await writeOnnx(path, model, tensors, { external: total > externalFromBytes });
-}
-
-function outgoing(name: string, tensor: HostTensor): OutgoingTensor {
-  const bytes = bytesOf(tensor.data);
-  return {
-    name,
-    dtype: typeOfTensor(tensor),
-    shape: tensor.shape,
-    bytes: bytes.length,
-    pieces: () => [bytes],
-  };
 }

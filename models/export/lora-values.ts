@@ -3,7 +3,7 @@ import { UserError } from '../../base/errors.js';
 import type { ParameterSpec } from '../../onnx/definition.js';
 import { adapterName, mergeAdapter } from '../lora.js';
 import type { Linear } from '../network.js';
-import type { Adapter } from './adapter.js';
+import type { Adapter, AdapterModule } from './adapter.js';
 import type { NewValue } from './parts.js';
 import type { Parameter } from './stored-form.js';
 
@@ -14,15 +14,18 @@ export interface MergeInto {
   readonly read: (spec: ParameterSpec) => Promise<Parameter>;
 }
 
+/** An adapter's layers, and the modules that were trained whole. */
+interface MergedAdapter {
+  readonly modules: readonly Pick<AdapterModule, 'name' | 'scale' | 'a' | 'b'>[];
+  readonly saved: Adapter['saved'];
+}
+
 /**
  * New values of all parameters that an adapter changes, for writeMerged and writePytorch.
  *
  * @throws UserError where the network has no such layer, or one of other sizes
  */
-export function mergedValues(
-  network: MergeInto,
-  { modules, saved }: Pick<Adapter, 'modules' | 'saved'>,
-): Map<string, NewValue> {
+export function mergedValues(network: MergeInto, { modules, saved }: MergedAdapter): Map<string, NewValue> {
   const linears = new Map(network.linears.map((linear) => [linear.name, linear]));
   const specs = new Map(network.parameters.map((spec) => [spec.name, spec]));
   const values = new Map<string, NewValue>();

@@ -8,13 +8,13 @@ import type { OnnxFile } from '../../onnx/import/file.js';
 import { type GraphProto, type ModelProto, ModelProtoSchema } from '../../onnx/onnx_pb.js';
 import type { ParameterSpec } from '../../onnx/definition.js';
 import type { StoredParameter, StoredTensor } from '../../onnx/stored.js';
-import { bytesOf, type HostTensor, sizeOf, typeOfTensor } from '../../onnx/tensor.js';
+import { sizeOf } from '../../onnx/tensor.js';
 import { weightSuffixes } from '../huggingface/folder.js';
 import { headsOf } from '../huggingface/imported/genai.js';
 import { plainProducts } from './dequantized.js';
 import { type ExportedHead, headConfig, withHead } from './head.js';
 import { copyCompanions, publishFolder, writeJson } from './model-files.js';
-import { externalFromBytes, type OutgoingTensor, writeOnnx } from './onnx-writer.js';
+import { externalFromBytes, type OutgoingTensor, outgoingTensor, writeOnnx } from './onnx-writer.js';
 import { type NewValue, type Part, valueOf } from './parts.js';
 import { type Parameter, rawPieces, storedPieces, withSlices } from './stored-form.js';
 
@@ -110,7 +110,11 @@ async function newGraph(
     const headed = withHead({ ...model.file, graph, cache: headsOf(model.config) }, model.head);
     graph = headed.graph;
     const kept = tensors.filter(({ name }) => headed.reads.has(name));
-    return { graph, tensors: [...kept, ...headed.added.map(constant)], dequantized: [...quantized.names] };
+    return {
+      graph,
+      tensors: [...kept, ...headed.added.map(({ name, tensor }) => outgoingTensor(name, tensor))],
+      dequantized: [...quantized.names],
+    };
   }
   return { graph, tensors, dequantized: [...quantized.names] };
 }
@@ -186,15 +190,4 @@ async function replaced(tensor: StoredTensor, parts: readonly Part[]): Promise<O
 /** Wrong shapes are found before anything is written. */
 function check(name: string, value: Parameter, stored: StoredParameter): void {
   storedPieces(name, value, stored).next();
-}
-
-function constant({ name, tensor }: { name: string; tensor: HostTensor }): OutgoingTensor {
-  const bytes = bytesOf(tensor.data);
-  return {
-    name,
-    dtype: typeOfTensor(tensor),
-    shape: tensor.shape,
-    bytes: bytes.length,
-    pieces: () => [bytes],
-  };
 }

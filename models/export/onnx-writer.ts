@@ -10,7 +10,7 @@ import {
   TensorProto_DataLocation,
   TensorProtoSchema,
 } from '../../onnx/onnx_pb.js';
-import { type DataType, onnxType } from '../../onnx/tensor.js';
+import { bytesOf, type DataType, type HostTensor, onnxType, typeOfTensor } from '../../onnx/tensor.js';
 
 /** An initializer to be written. */
 export interface OutgoingTensor {
@@ -20,6 +20,18 @@ export interface OutgoingTensor {
   readonly bytes: number;
   /** The elements' bytes, little-endian and row-major, in order. */
   pieces(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+}
+
+/** A tensor that is in memory as a whole. */
+export function outgoingTensor(name: string, tensor: HostTensor): OutgoingTensor {
+  const bytes = bytesOf(tensor.data);
+  return {
+    name,
+    dtype: typeOfTensor(tensor),
+    shape: tensor.shape,
+    bytes: bytes.length,
+    pieces: () => [bytes],
+  };
 }
 
 /** From so many bytes on, weights stand in a file of their own: protobuf ends at 2 GB. */

@@ -5,11 +5,12 @@ import type { Tensors } from '../../onnx/state.js';
 import type { Task } from '../data/example.js';
 import { writeAdapter } from '../export/adapter.js';
 import type { ExportedHead } from '../export/head.js';
+import { mergedValues } from '../export/lora-values.js';
 import { type NewValue, writeMerged } from '../export/merged.js';
 import { writePytorch } from '../export/pytorch.js';
 import { type ImportedNetwork, readParameter } from '../huggingface/network.js';
 import type { OpenedModel } from '../huggingface/open.js';
-import { adapterName, type Lora, mergeAdapter } from '../lora.js';
+import { adapterName, type Lora } from '../lora.js';
 import type { RowHead } from '../network-heads.js';
 
 export interface Trained {
@@ -34,7 +35,7 @@ export async function writeProducts(
     folder: model.folder,
     config: model.config,
     parameters: network.parameters,
-    values: mergedValues(trained),
+    values: newValues(trained),
     head: exportedHead(trained),
   };
   const written: string[] = [];
@@ -73,20 +74,15 @@ async function writeOwnAdapter(trained: Trained, lora: Lora, out: string): Promi
 }
 
 /** New values of the network's own parameters, adapters merged into them one at a time as they are written. */
-function mergedValues({ network, lora, parameters }: Trained): Map<string, NewValue> {
-  const specs = new Map(network.parameters.map((spec) => [spec.name, spec]));
-  const values = new Map<string, NewValue>();
-  for (const [name, tensor] of Object.entries(parameters)) if (specs.has(name)) values.set(name, tensor);
-  for (const linear of lora?.linears ?? []) {
-    const spec = specs.get(linear.weight);
-    if (spec === undefined) throw new Error(`the network has no parameter "${linear.weight}"`);
-    values.set(linear.weight, async () =>
-      mergeAdapter(await readParameter(spec), linear, parameters, lora?.scale ?? 1),
-    );
-    if (parameters[adapterName(linear.name, 'A')] === undefined)
-      throw new Error(`${linear.name} has no adapter`);
-  }
-  return values;
+function newValues({ network, lora, parameters }: Trained): Map<string, NewValue> {
+  const own = new Set(network.parameters.map(({ name }) => name));
+  const saved = new Map(Object.entries(parameters).filter(([name]) => own.has(name)));
+  const modules = (lora?.linears ?? []).map(({ name }) => {
+    const [a, b] = [parameters[adapterName(name, 'A')], parameters[adapterName(name, 'B')]];
+    if (a === undefined || b === undefined) throw new Error(`${name} has no adapter`);
+    return { name, scale: lora?.scale ?? 1, a, b };
+  });
+  return mergedValues({ ...network, read: readParameter }, { modules, saved });
 }
 
 /** The new head as it is appended to the file's graph; its parameters are its own. */

@@ -4,7 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
+import { afterAll, beforeAll } from 'vitest';
 import { packageRoot } from '../../base/folders.js';
+import { closeSessions } from '../session.js';
 
 /** glibc's RTLD_NODELETE: the library stays, though Node finds that it is no addon and closes it. */
 const stayLoaded = 0x1000;
@@ -17,7 +19,7 @@ export const hasSwiftShader = process.platform === 'linux' && process.arch === '
  *
  * @returns what removes the unpacked files; the process keeps using the libraries that it has open
  */
-export function useSwiftShader(): () => void {
+function useSwiftShader(): () => void {
   const archive = readFileSync(
     join(packageRoot(), 'node_modules/@sparticuz/chromium/bin/swiftshader.tar.br'),
   );
@@ -32,4 +34,16 @@ export function useSwiftShader(): () => void {
   process.env['VK_ICD_FILENAMES'] = join(folder, 'vk_swiftshader_icd.json');
   process.env['XDG_RUNTIME_DIR'] ??= folder;
   return () => rmSync(folder, { recursive: true, force: true });
+}
+
+/** {@link useSwiftShader} for the tests of a describe or a file. */
+export function onSwiftShader(): void {
+  let remove = (): void => undefined;
+  beforeAll(() => {
+    remove = useSwiftShader();
+  });
+  afterAll(async () => {
+    await closeSessions();
+    remove();
+  });
 }
