@@ -35,7 +35,8 @@ export interface Training {
   readonly clipNorm?: number;
 }
 
-function optimization({
+/** A training as the engine takes it. */
+export function optimization({
   steps,
   learningRate,
   warmup,
