@@ -4,23 +4,11 @@ import type { Device } from '../onnx/device.js';
 import { encodeModel } from '../onnx/encode.js';
 import { openSession, type SessionLease, toOrt } from '../onnx/session.js';
 import type { Tensors } from '../onnx/trainer.js';
-import { headGraph, languageModelLossGraph } from './forward.js';
+import { activationsGraph, headGraph, languageModelLossGraph } from './forward.js';
 import type { GptConfig } from './gpt.js';
 import { type Head, modelParameters } from './heads.js';
+import { groupRows, groupTokens, type RowGroup, rowsInARun } from './row-groups.js';
 import type { LanguageModelRow } from './training.js';
-
-/**
- * Every run of ONNX Runtime is of so many rows or more, and of a number and a length that depend on the model and the
- * row alone, filled up where rows are missing: so a row's result does not depend, to the last bit, on the rows around
- * it. There are as many tokens as the widest layer has outputs, so that it does not depend on the number of threads
- * either (see `dependsOnThreads` in onnx/operators/linalg.ts).
- */
-const fewestRows = 32;
-
-function rowsFor({ width }: GptConfig, head: Head, length: number): number {
-  const classes = head.kind === 'classification' ? head.classes : 0;
-  return Math.max(fewestRows, classes, Math.ceil((4 * width) / length));
-}
 
 export interface PredictedRow {
   readonly tokens: readonly number[];
@@ -44,7 +32,7 @@ export class Predictor {
   readonly #head: Head;
   readonly #parameters: Tensors;
   readonly #device: Device;
-  readonly #leases = new Map<'head' | 'loss', SessionLease>();
+  readonly #leases = new Map<string, SessionLease>();
 
   private constructor({ config, head = { kind: 'choices' }, parameters }: PredictedModel, device: Device) {
     this.#config = config;
@@ -78,7 +66,7 @@ export class Predictor {
       });
       const feeds: Record<string, ort.Tensor> = {
         ...weights,
-        tokens: toOrt({ shape: [group.rows, group.length], data: tokensOf(rows, group) }),
+        tokens: toOrt({ shape: [group.rows, group.length], data: groupTokens(rows, group) }),
         last: toOrt({ shape: [group.rows], data: last }),
       };
       if (this.#head.kind === 'choices')
@@ -92,8 +80,45 @@ export class Predictor {
     return results;
   }
 
+  /** The residual stream after block `layer` (0: before the first) at each row's last token: [width] each. */
+  async activations(
+    rows: readonly PredictedRow[],
+    layer: number,
+    parameters = this.#parameters,
+  ): Promise<Float32Array[]> {
+    const { session } = await this.#session(layer);
+    const weights = this.#weights(parameters, this.#head);
+    const results = new Array<Float32Array>(rows.length);
+    for (const group of this.#groups(rows, () => 0)) {
+      const last = new Int32Array(group.rows);
+      group.indices.forEach((index, i) => (last[i] = (rows[index] as PredictedRow).tokens.length - 1));
+      const output = await session.run({
+        ...weights,
+        tokens: toOrt({ shape: [group.rows, group.length], data: tokensOf(rows, group) }),
+        last: toOrt({ shape: [group.rows], data: last }),
+      });
+      const { data, dims } = output['activations'] as ort.Tensor;
+      const width = dims[1] as number;
+      group.indices.forEach((index, i) => {
+        results[index] = (data as Float32Array).slice(i * width, (i + 1) * width);
+      });
+    }
+    return results;
+  }
+
   /** Mean of −log p over the tokens that count, of all rows together. Only for language models. */
   async languageModelLoss(rows: readonly LanguageModelRow[], parameters = this.#parameters): Promise<number> {
+    const totals = await this.languageModelLosses(rows, parameters);
+    // Summed in the order of the rows, whatever groups they were run in.
+    const sum = totals.reduce((all, row) => ({ loss: all.loss + row.loss, weight: all.weight + row.weight }));
+    return sum.loss / sum.weight;
+  }
+
+  /** Each row's sum of −log p over the tokens that count, and their weights' sum. Only for language models. */
+  async languageModelLosses(
+    rows: readonly LanguageModelRow[],
+    parameters = this.#parameters,
+  ): Promise<{ loss: number; weight: number }[]> {
     if (this.#head.kind !== 'choices') throw new Error('a classifier has no language model loss');
     const { session } = await this.#session('loss');
     const weights = this.#weights(parameters, this.#head);
@@ -113,9 +138,7 @@ export class Predictor {
         totals[index] = rowLoss(rows[index] as LanguageModelRow, own);
       });
     }
-    // Summed in the order of the rows, whatever groups they were run in.
-    const sum = totals.reduce((all, row) => ({ loss: all.loss + row.loss, weight: all.weight + row.weight }));
-    return sum.loss / sum.weight;
+    return totals;
   }
 
   /** Gives the sessions back. */
@@ -124,16 +147,20 @@ export class Predictor {
     this.#leases.clear();
   }
 
-  async #session(kind: 'head' | 'loss'): Promise<SessionLease> {
+  /** @param asked for a number: the activations of that layer */
+  async #session(asked: 'head' | 'loss' | number): Promise<SessionLease> {
+    const kind = String(asked);
     const open = this.#leases.get(kind);
     if (open !== undefined) return open;
-    const graph =
-      kind === 'head'
-        ? headGraph(this.#config, this.#head, 'fed')
-        : languageModelLossGraph(this.#config, 'fed');
-    const lease = await openSession(encodeModel(graph), this.#device);
+    const lease = await openSession(encodeModel(this.#graph(asked)), this.#device);
     this.#leases.set(kind, lease);
     return lease;
+  }
+
+  #graph(asked: 'head' | 'loss' | number) {
+    if (asked === 'head') return headGraph(this.#config, this.#head, 'fed');
+    if (asked === 'loss') return languageModelLossGraph(this.#config, 'fed');
+    return activationsGraph(this.#config, this.#head, asked, 'fed');
   }
 
   #weights(parameters: Tensors, head: Head): Record<string, ort.Tensor> {
@@ -146,51 +173,14 @@ export class Predictor {
     );
   }
 
-  /** Rows that run together: of one padded length and one number of choices, at most {@link rowsFor} them. */
   #groups<Row extends { tokens: readonly number[] }>(
     rows: readonly Row[],
     countOf: (row: Row) => number,
-  ): Group[] {
-    const kinds = new Map<string, Group>();
-    const groups: Group[] = [];
-    rows.forEach((row, index) => {
-      const length = paddedLength(row.tokens.length, this.#config.context, index);
-      const key = `${length} ${countOf(row)}`;
-      let group = kinds.get(key);
-      if (group === undefined || group.indices.length === group.rows) {
-        group = { length, rows: rowsFor(this.#config, this.#head, length), indices: [] };
-        kinds.set(key, group);
-        groups.push(group);
-      }
-      group.indices.push(index);
-    });
-    return groups;
+  ): RowGroup[] {
+    const classes = this.#head.kind === 'classification' ? this.#head.classes : 0;
+    const rowsOf = (length: number): number => rowsInARun(this.#config, length, classes);
+    return groupRows(rows, this.#config.context, rowsOf, countOf);
   }
-}
-
-interface Group {
-  readonly length: number;
-  /** Those filled up included. */
-  readonly rows: number;
-  readonly indices: number[];
-}
-
-/** Token ids of a group's rows, padded on the right, and below with empty rows. */
-function tokensOf(
-  rows: readonly { tokens: readonly number[] }[],
-  { indices, length, rows: count }: Group,
-): Int32Array {
-  const tokens = new Int32Array(count * length);
-  indices.forEach((index, i) => tokens.set(rows[index]?.tokens ?? [], i * length));
-  return tokens;
-}
-
-/** The next power of two, or the context: few shapes, and one that the row alone decides. */
-function paddedLength(length: number, context: number, index: number): number {
-  if (length === 0 || length > context) {
-    throw new RangeError(`row ${index} has ${length} tokens: 1 to ${context} fit into the model's context`);
-  }
-  return Math.min(context, 2 ** Math.ceil(Math.log2(length)));
 }
 
 function rowLoss(
