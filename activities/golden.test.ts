@@ -129,12 +129,12 @@ async function makeAll(what: string, plan: Plan, methods: readonly string[]): Pr
   const laboratory = await openLaboratory(plan);
   try {
     const cell = plan.cells[0]!;
-    const evaluations = cell.trials
-      .filter(({ method }) => methods.some((name) => method.startsWith(name)))
-      .map(({ evaluation }) => evaluation);
+    const trials = cell.trials.filter(({ method }) => methods.some((name) => method.startsWith(name)));
+    const evaluations = trials.map(({ evaluation }) => evaluation);
     await runAll(laboratory, evaluations);
-    await scoreCell(laboratory.store, cell.id, evaluations, 'test');
-    const stages = [...laboratory.plan.stages, scoreStage(cell.id, evaluations)];
+    await scoreCell(laboratory.store, { ...cell, trials }, 'test');
+    const weak = trials.find(({ role }) => role === 'weak')?.evaluation;
+    const stages = [...laboratory.plan.stages, scoreStage(cell.id, evaluations, weak)];
     const names = new Map(stages.map(({ key, title }) => [key, `${what}: ${title}`]));
     for (const stage of stages) await note(laboratory, stage, names);
   } finally {

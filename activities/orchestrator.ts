@@ -153,12 +153,7 @@ export function createOrchestratorActivities(options: {
       const cell = plan.cells.find(({ id }) => id === input.cell);
       if (cell === undefined)
         throw ApplicationFailure.nonRetryable(`plan ${input.plan} has no cell ${input.cell}`);
-      await scoreCell(
-        store,
-        cell.id,
-        cell.trials.map((trial) => trial.evaluation),
-        worker,
-      );
+      await scoreCell(store, cell, worker);
     },
 
     /** Publishes the report; returns the table for the UI. */
