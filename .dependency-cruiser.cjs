@@ -1,7 +1,7 @@
 /**
  * @file Which room may import which: downwards only.
  *
- *   cli, worker → workflows, activities → methods, plan → models, datasets, metrics, report → onnx, store, spec → base
+ *   cli, worker → workflows, activities → methods, plan → models, datasets, metrics, report → onnx, store, spec, hub → base
  *
  * Type-only imports of report/results.ts and plan/stage.ts, the two vocabularies, are free to all.
  */
@@ -12,12 +12,18 @@ const levels = [
   ['workflows', 'activities'],
   ['methods', 'plan'],
   ['models', 'datasets', 'metrics', 'report'],
-  ['onnx', 'store', 'spec'],
+  ['onnx', 'store', 'spec', 'hub'],
   ['base'],
 ];
 
 /** Within a level: who may import whom. */
-const neighbours = { cli: ['worker'], plan: ['methods'], report: ['metrics'], models: ['datasets'] };
+const neighbours = {
+  cli: ['worker'],
+  plan: ['methods'],
+  report: ['metrics'],
+  models: ['datasets'],
+  datasets: ['metrics'],
+};
 
 /** Whose types may be imported from anywhere: the two vocabularies. */
 const vocabularies = ['plan/stage.ts', 'report/results.ts'];

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import { EnvironmentError, UserError } from '../../base/errors.js';
 import { ModelProtoSchema, TensorProto_DataLocation } from '../../onnx/onnx_pb.js';
 import { resolveModel, type ResolveOptions } from './hub.js';
-import { type FakeHub, type FakeRepository, startHub } from './testing/hub-server.js';
+import { type FakeHub, type FakeRepository, startHub } from '../../hub/testing/hub-server.js';
 
 const commit = '0123456789abcdef0123456789abcdef01234567';
 

@@ -1,28 +1,19 @@
 /** @file A model by the name that people give it: a folder, or `owner/name[@revision]` on the hub. */
 import { stat } from 'node:fs/promises';
 import { dirname, join, posix, resolve } from 'node:path';
-import { listFiles, modelInfo } from '@huggingface/hub';
 import { UserError } from '../../base/errors.js';
-import { commitPattern, fileSize, type RepoCache, repoCache } from './hub/cache.js';
-import { downloadBlob, type RemoteFile } from './hub/download.js';
+import { type RepoCache, repoCache } from '../../hub/cache.js';
+import { isHubName, isRevision, openRepository, type RepositoryOptions } from '../../hub/repository.js';
+import { explain, HubUnreachable } from '../../hub/requests.js';
+import { type HubOverrides, type HubSettings, hubSettings } from '../../hub/settings.js';
 import { externalFiles } from './hub/external-data.js';
-import { explain, hubFetch, HubUnreachable, type Patience, usualPatience } from './hub/requests.js';
 import { type OnnxChoice, selectFiles } from './hub/select.js';
-import { type HubOverrides, type HubSettings, hubSettings } from './hub/settings.js';
 
-export interface ResolveOptions extends HubOverrides, OnnxChoice {
+export type { Progress } from '../../hub/repository.js';
+
+export interface ResolveOptions extends HubOverrides, OnnxChoice, RepositoryOptions {
   /** Branch, tag or commit; instead of `@revision`. Default: main. */
   readonly revision?: string;
-  /** Called as bytes arrive. */
-  readonly onProgress?: (progress: Progress) => void;
-  readonly signal?: AbortSignal;
-  readonly patience?: Patience;
-}
-
-export interface Progress {
-  readonly file: string;
-  readonly received: number;
-  readonly total: number;
 }
 
 export interface ResolvedModel {
@@ -37,8 +28,6 @@ export interface ResolvedModel {
   readonly notice?: string;
 }
 
-const hubName = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
-
 /**
  * Finds a model, downloading what of it is not in the hub's cache.
  *
@@ -51,12 +40,12 @@ export async function resolveModel(reference: string, options: ResolveOptions = 
   const at = reference.indexOf('@');
   const name = at < 0 ? reference : reference.slice(0, at);
   const revision = options.revision ?? (at < 0 ? 'main' : reference.slice(at + 1));
-  if (!hubName.test(name) || revision === '' || revision.split('/').includes('..'))
+  if (!isHubName(name) || !isRevision(revision))
     throw new UserError(
       `There is no folder ${reference}, and it is no name on the hub, which would read owner/name or owner/name@revision.`,
     );
   const settings = await hubSettings(options);
-  const cache = repoCache(settings.cache, name);
+  const cache = repoCache(settings.cache, { type: 'model', name });
   if (settings.offline)
     return fromCache(cache, {
       name,
@@ -67,7 +56,7 @@ export async function resolveModel(reference: string, options: ResolveOptions = 
   try {
     return await fromHub(cache, { name, revision, options, settings });
   } catch (error) {
-    if (!(error instanceof HubUnreachable)) throw explain(error, settings, name, revision);
+    if (!(error instanceof HubUnreachable)) throw explain(error, settings, { type: 'model', name }, revision);
     return await fromCache(cache, { name, revision, options, why: error.message });
   }
 }
@@ -86,52 +75,16 @@ async function fromHub(
   cache: RepoCache,
   { name, revision, options, settings }: Wanted & { settings: HubSettings },
 ): Promise<ResolvedModel> {
-  const patience = options.patience ?? usualPatience;
-  const hub = { hubUrl: settings.endpoint, fetch: hubFetch(settings, patience) };
-  const { sha: commit } = await modelInfo({ ...hub, name, revision, additionalFields: ['sha'] });
-  if (!commitPattern.test(commit))
-    throw new HubUnreachable(`${settings.endpoint} does not say which commit ${name}@${revision} is.`);
-  const files = new Map<string, RemoteFile>();
-  for await (const entry of listFiles({
-    ...hub,
-    repo: { type: 'model', name },
-    revision: commit,
-    recursive: true,
-  })) {
-    if (entry.type !== 'file' || !isInside(entry.path)) continue;
-    const { path, lfs, oid = '' } = entry;
-    const {
-      size: bytes,
-      hash,
-      algorithm,
-    } = lfs === undefined
-      ? { size: entry.size, hash: oid, algorithm: 'git-sha1' as const }
-      : { size: lfs.size, hash: lfs.oid, algorithm: 'sha256' as const };
-    files.set(path, { path, bytes, hash, algorithm });
-  }
+  const repository = await openRepository(cache, { type: 'model', name }, revision, settings, options);
+  const { commit, files } = repository;
   const { onnx, others } = selectFiles([...files.keys()], options, `${name}@${revision}`);
-  const get = async (file: RemoteFile): Promise<void> => {
-    const pointer = join(cache.snapshot(commit), ...file.path.split('/'));
-    if ((await fileSize(pointer)) === file.bytes) return;
-    const url = `${settings.endpoint}/${name}/resolve/${commit}/${file.path.split('/').map(encodeURIComponent).join('/')}`;
-    const { signal, onProgress } = options;
-    await downloadBlob({
-      ...{ url, file, cache, patience, fetch: hub.fetch },
-      ...(signal === undefined ? {} : { signal }),
-      ...(onProgress === undefined
-        ? {}
-        : { onProgress: (received) => onProgress({ file: file.path, received, total: file.bytes }) }),
-    });
-    await cache.point(commit, file.path, file.hash);
-  };
-  for (const path of [...others, onnx]) await get(files.get(path) as RemoteFile);
+  for (const path of [...others, onnx]) await repository.get(path);
   for (const path of await dataOf(cache.snapshot(commit), onnx)) {
-    const file = files.get(path);
-    if (file === undefined)
+    if (!files.has(path))
       throw new UserError(
         `${name}@${revision}: ${onnx} keeps weights in ${path}, which the repository does not hold. Tell its owner, or name another ONNX file.`,
       );
-    await get(file);
+    await repository.get(path);
   }
   await cache.setRef(revision, commit);
   return { folder: cache.snapshot(commit), commit, source: 'hub', file: onnx };
@@ -141,11 +94,6 @@ async function fromHub(
 async function dataOf(snapshot: string, onnx: string): Promise<string[]> {
   const names = await externalFiles(join(snapshot, ...onnx.split('/')));
   return names.map((file) => posix.normalize(posix.join(dirname(onnx), file)));
-}
-
-/** A repository names its files itself; none may lead out of the snapshot, on any platform. */
-function isInside(path: string): boolean {
-  return !/(^|[/\\])\.\.([/\\]|$)|^[/\\]|\\|(^|\/)[A-Za-z]:/.test(path);
 }
 
 async function fromCache(

@@ -37,6 +37,8 @@ export interface FakeHub {
 
 export interface FakeRepository {
   readonly commit: string;
+  /** Default: main. */
+  readonly branch?: string;
   readonly files: Readonly<Record<string, Uint8Array | string>>;
   /** Paths that are stored as LFS objects; default: those that end in .onnx or hold "_data". */
   readonly large?: (path: string) => boolean;
@@ -51,7 +53,7 @@ interface Handling {
   readonly misbehaviour: Misbehaviour | undefined;
 }
 
-/** Starts the server. @param repositories `owner/name` → what it holds on `main` */
+/** Starts the server. @param repositories `owner/name` of models and data sets → what each holds on `main` */
 export async function startHub(repositories: Readonly<Record<string, FakeRepository>>): Promise<FakeHub> {
   const asked: Asked[] = [];
   const planned: { part: string; how: Misbehaviour[] }[] = [];
@@ -97,7 +99,9 @@ function answer(
     return content === undefined ? refuse(response, 404) : sendBytes(content, handling);
   }
   const [, name = '', kind = '', rest = ''] =
-    /^(?:\/api\/models)?\/([^/]+\/[^/]+)\/(revision|tree|resolve)\/(.+)$/.exec(url.pathname) ?? [];
+    /^(?:\/api\/models|\/api\/datasets|\/datasets)?\/([^/]+\/[^/]+)\/(revision|tree|resolve)\/(.+)$/.exec(
+      url.pathname,
+    ) ?? [];
   const repository = repositories[name];
   const given = request.headers.authorization?.replace('Bearer ', '');
   if (repository === undefined) return refuse(response, given === undefined ? 401 : 404, 'RepoNotFound');
@@ -105,12 +109,13 @@ function answer(
     return repository.gated === true
       ? refuse(response, given === undefined ? 401 : 403, 'GatedRepo')
       : refuse(response, given === undefined ? 401 : 404, 'RepoNotFound');
-  const [revision = '', ...parts] = rest.split('/');
-  if (revision !== 'main' && revision !== repository.commit) return refuse(response, 404, 'RevisionNotFound');
+  const { commit, branch = 'main' } = repository;
+  const revision = [branch, commit].find((known) => rest === known || rest.startsWith(`${known}/`));
+  if (revision === undefined) return refuse(response, 404, 'RevisionNotFound');
   if (kind === 'revision')
     return sendJson(response, { _id: '1', id: name, sha: repository.commit, lastModified: 0 });
   if (kind === 'tree') return sendTree(repository, url, response);
-  const file = parts.join('/');
+  const file = rest.slice(revision.length + 1);
   const content = bytesAt(repository, file);
   if (content === undefined) return refuse(response, 404, 'EntryNotFound');
   response.setHeader('x-repo-commit', repository.commit);

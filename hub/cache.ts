@@ -4,14 +4,22 @@
  *   models--owner--name/refs/<branch or tag>          the commit's hash
  *   models--owner--name/blobs/<sha256 or git's sha1>  the bytes
  *   models--owner--name/snapshots/<commit>/<path>     a relative link to the blob
+ *   datasets--owner--name/…                           likewise
  */
 import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { getRepoFolderName } from '@huggingface/hub';
-import { codeOf } from '../../../base/errors.js';
+import { codeOf } from '../base/errors.js';
 
 export const commitPattern = /^[0-9a-f]{40}$/;
+
+/** A repository on the hub. */
+export interface Repo {
+  readonly type: 'model' | 'dataset';
+  /** `owner/name` */
+  readonly name: string;
+}
 
 export interface RepoCache {
   readonly blobs: string;
@@ -26,8 +34,8 @@ export interface RepoCache {
   point(commit: string, path: string, blob: string): Promise<void>;
 }
 
-export function repoCache(cache: string, name: string): RepoCache {
-  const folder = getRepoFolderName({ type: 'model', name });
+export function repoCache(cache: string, repo: Repo): RepoCache {
+  const folder = getRepoFolderName(repo);
   const root = join(cache, folder);
   const snapshot = (commit: string) => join(root, 'snapshots', commit);
   const blobs = join(root, 'blobs');

@@ -1,6 +1,7 @@
 /** @file Asking the hub: the token goes to the hub alone, what may pass is tried again, and refusals say what to do. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EnvironmentError, messageOf, UserError } from '../../../base/errors.js';
+import { EnvironmentError, messageOf, UserError } from '../base/errors.js';
+import type { Repo } from './cache.js';
 import type { HubSettings } from './settings.js';
 
 /** The hub does not answer, or not now; what is in the cache may do. */
@@ -101,20 +102,20 @@ async function unreachable(
   const cause = outcome.cause === undefined ? outcome.message : messageOf(outcome.cause);
   return new HubUnreachable(
     `The hub at ${endpoint} cannot be reached (${cause}). Check the network (HTTPS_PROXY, HF_ENDPOINT), ` +
-      `or give the path of a model's folder.`,
+      `or give a path on this machine instead.`,
   );
 }
 
-/** What a refusal means for whoever named the model. */
+/** What a refusal means for whoever named the repository. */
 export function explain(
   error: unknown,
   { endpoint, token }: HubSettings,
-  name: string,
+  { type, name }: Repo,
   revision: string,
 ): unknown {
   if (!(error instanceof HubRefusal)) return error;
   const { status, code, message } = error;
-  const page = `${endpoint}/${name}`;
+  const page = `${endpoint}/${type === 'dataset' ? 'datasets/' : ''}${name}`;
   const giveToken =
     token === undefined
       ? 'set HF_TOKEN to a token that may read it'

@@ -3,12 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { getHFHubCachePath, HUB_URL } from '@huggingface/hub';
-import { codeOf, EnvironmentError, messageOf } from '../../../base/errors.js';
+import { codeOf, EnvironmentError, messageOf } from '../base/errors.js';
 
 export interface HubSettings {
   /** Without a slash at its end. */
   readonly endpoint: string;
-  /** The cache's folder: it holds `models--owner--name` and `.locks`. */
+  /** The cache's folder: it holds `models--owner--name`, `datasets--owner--name` and `.locks`. */
   readonly cache: string;
   readonly token?: string;
   /** The hub is not asked at all. */

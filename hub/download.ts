@@ -7,7 +7,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import lockfile from 'proper-lockfile';
-import { codeOf, EnvironmentError, messageOf } from '../../../base/errors.js';
+import { codeOf, EnvironmentError, messageOf } from '../base/errors.js';
 import { fileSize, type RepoCache } from './cache.js';
 import { HubRefusal, HubUnreachable, type Patience } from './requests.js';
 
