@@ -94,7 +94,7 @@ export class Predictor {
       group.indices.forEach((index, i) => (last[i] = (rows[index] as PredictedRow).tokens.length - 1));
       const output = await session.run({
         ...weights,
-        tokens: toOrt({ shape: [group.rows, group.length], data: tokensOf(rows, group) }),
+        tokens: toOrt({ shape: [group.rows, group.length], data: groupTokens(rows, group) }),
         last: toOrt({ shape: [group.rows], data: last }),
       });
       const { data, dims } = output['activations'] as ort.Tensor;
@@ -129,8 +129,8 @@ export class Predictor {
       const shape = [group.rows, group.length];
       const output = await session.run({
         ...weights,
-        tokens: toOrt({ shape, data: tokensOf(read, group) }),
-        targets: toOrt({ shape, data: tokensOf(next, group) }),
+        tokens: toOrt({ shape, data: groupTokens(read, group) }),
+        targets: toOrt({ shape, data: groupTokens(next, group) }),
       });
       const losses = (output['losses'] as ort.Tensor).data as Float32Array;
       group.indices.forEach((index, i) => {
