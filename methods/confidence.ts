@@ -1,38 +1,39 @@
 /** @file Auxiliary confidence loss: the student is also pulled towards its own confident answers. */
 import { z } from 'zod';
-import type { LossBuilder } from '../models/training.js';
 import type { Value } from '../onnx/graph.js';
-import {
-  add,
-  argMax,
-  cast,
-  ceil,
-  concat,
-  detach,
-  floor,
-  gather,
-  greaterOrEqual,
-  less,
-  logSoftmax,
-  min,
-  mul,
-  neg,
-  oneHot,
-  reduceMean,
-  reduceSum,
-  reshape,
-  slice,
-  softmax,
-  sub,
-  topK,
-} from '../onnx/operators/index.js';
-import { defineMethod, type LossChoice } from './method.js';
+import { add, detach, greater, mul, softmax, sub, where } from '../onnx/operators/index.js';
+import type { ChoiceLossInputs } from './definition/loss.js';
+import { defineMethod } from './definition/method.js';
+import { crossEntropyOf } from './loss-parts/divergences.js';
+import { balanced, hardened, rateOfSecond } from './loss-parts/hardening.js';
+import { answersByChoice, balance, softOrHard } from './loss-parts/options.js';
+import { type LossParameters, numberIn } from './loss-parts/parameters.js';
+import { warmedUp, warmUpChoice, warmupSteps } from './loss-parts/warm-up.js';
 
-export const confidence = defineMethod({
+export default defineMethod({
   name: 'confidence',
-  role: 'method',
+  answers: answersByChoice,
   summary: "Fine-tune on a mix of the weak labels and the student's own hardened predictions.",
-  source: 'Burns et al. 2023 (arXiv 2312.09390), section 4.3.2 and appendix A.4',
+  formula:
+    '`L = CE(p, (1 − c) y + c ŷ)` with `c = alpha · min(1, s / warmup)`, `s` = step / steps. `ŷ` are the hardened predictions of the ' +
+    'student itself, held fixed: with two classes `ŷ = [p₀ ≥ t, p₀ < t]`, `t` the quantile (interpolated linearly) of `p₀` over the whole batch ' +
+    "below which the labels' mean share of class 1 lies, so that the balance of the classes is kept; with more classes the argmax. " +
+    'With `balance`, `y ← softmax_c(ln y_c − mean_batch ln y_c)` first, and `t` is the median. ' +
+    'With `compatibility: openai`, `c = alpha · (1 if s > warmup else s)`.',
+  source:
+    'Burns et al. 2023 (arXiv 2312.09390), section 4.3.2 and appendix A.4 (alpha 0.75 for its largest students, else 0.5); ' +
+    'balance and a warm-up counted in steps: EleutherAI/w2s, w2s/loss.py',
+  leavesBehind: [
+    'openai/weak-to-strong jumps at the end of the warm-up, with its defaults from 0.05 to 0.5 (`weak_to_strong/loss.py:88-91`, pull request 33); ' +
+      '`compatibility: openai` has that.',
+    'EleutherAI/w2s takes the quantile over a rolling buffer of the last 32 predictions of earlier, different models, and 0.5 for the share ' +
+      'where a micro-batch is one item (`w2s/loss.py:122-130`); the buffer of the caller grows without bound. Here it is that of the whole logical batch.',
+    'The released losses fail on more than two classes.',
+  ],
+  refuses: (_task, { compatibility, warmupSteps: counted }) =>
+    compatibility === 'openai' && counted !== undefined
+      ? 'compatibility: openai counts its warm-up as a share of the steps: leave out warmupSteps, or the compatibility'
+      : undefined,
   parameters: z.object({
     alpha: z
       .number()
@@ -46,54 +47,44 @@ export const confidence = defineMethod({
       .max(1)
       .default(0.1)
       .describe('share of the steps over which the weight rises linearly from 0 to alpha'),
-    labels: z.enum(['soft', 'hard']).default('soft').describe('form of the weak labels'),
+    warmupSteps,
+    balance,
+    compatibility: z
+      .enum(['none', 'openai'])
+      .default('none')
+      .describe('openai: the released warm-up, which rises to alpha · warmup and then jumps to alpha'),
+    labels: softOrHard,
   }),
-  evaluation: (cell, { alpha, warmup, labels }) =>
+  losses: { 'auxiliary-confidence': { reads: 'choices', build: auxiliaryConfidence } },
+  evaluation: (cell, { alpha, labels, balance: balances, compatibility, ...warmUp }) =>
     cell.evaluate(
       cell.student({
         labels: cell.weakLabels(),
         form: labels,
-        loss: { name: 'auxiliary-confidence', alpha, warmup },
+        // Part of a key: what is as it always was is left out.
+        loss: {
+          name: 'auxiliary-confidence',
+          alpha,
+          ...warmUpChoice(warmUp),
+          ...(balances ? { balance: true } : {}),
+          ...(compatibility === 'none' ? {} : { compatibility }),
+        },
       }),
     ),
 });
 
-/**
- * L = CE(p, (1 − c)·y + c·ŷ) with ŷ the student's own predictions, hardened and detached, and c rising linearly from
- * 0 to alpha over the warm-up (the released code jumps to alpha at the warm-up's end instead: openai/weak-to-strong,
- * pull request 33). With two classes the threshold between them is the quantile of the batch that keeps the share of
- * classes that the weak labels have, so that the student cannot become confident in one class alone; with more, the
- * hardened prediction is the argmax.
- */
-export function auxiliaryConfidenceLoss({ alpha, warmup }: LossChoice): LossBuilder {
-  return (graph, { logits, targets, progress }) => {
-    const weight =
-      warmup === 0
-        ? graph.scalar(Number(alpha))
-        : mul(min(mul(progress, 1 / Number(warmup)), 1), Number(alpha));
-    const own = hardened(detach(softmax(logits)), targets); // [B, C]
-    const mixed = add(mul(targets, sub(1, weight)), mul(own, weight)); // [B, C]
-    return neg(reduceMean(reduceSum(mul(mixed, logSoftmax(logits)), [1])));
-  };
+function auxiliaryConfidence(inputs: ChoiceLossInputs, parameters: LossParameters): Value {
+  const { graph, logits, targets } = inputs;
+  const balances = parameters['balance'] === true;
+  const labels = balances ? balanced(targets) : targets; // [B, C]
+  const own = hardened(softmax(detach(logits)), balances ? graph.scalar(0.5) : rateOfSecond(targets)); // [B, C]
+  const weight = weightOf(inputs, parameters);
+  return crossEntropyOf(add(mul(labels, sub(1, weight)), mul(own, weight)), logits);
 }
 
-/** One-hot predictions [B, C]. */
-function hardened(probabilities: Value, targets: Value): Value {
-  const [batch, classes] = probabilities.shape as [number, number];
-  if (classes !== 2) return oneHot(argMax(probabilities), classes);
-  const first = reshape(slice(probabilities, 1, 0, 1), [batch]); // [B]
-  const share = reduceMean(slice(targets, 1, 1, 2)); // weak rate of class 1: that much lies below the threshold
-  const threshold = quantile(first, share, batch);
-  const isFirst = reshape(cast(greaterOrEqual(first, threshold), 'float32'), [batch, 1]);
-  const isSecond = reshape(cast(less(first, threshold), 'float32'), [batch, 1]);
-  return concat([isFirst, isSecond], 1);
-}
-
-/** The q-quantile of `values` [n], interpolated linearly between neighbours (numpy's and PyTorch's default). */
-function quantile(values: Value, q: Value, n: number): Value {
-  const sorted = topK(values, n, 0, false).values; // ascending
-  const position = mul(reshape(q, []), n - 1);
-  const below = floor(position);
-  const at = (place: Value): Value => gather(sorted, cast(place, 'int64'));
-  return add(at(below), mul(sub(position, below), sub(at(ceil(position)), at(below))));
+function weightOf(inputs: ChoiceLossInputs, parameters: LossParameters): Value {
+  const alpha = numberIn(parameters, 'alpha');
+  if (parameters['compatibility'] !== 'openai') return warmedUp(inputs, alpha, parameters);
+  const { progress } = inputs;
+  return where(greater(progress, numberIn(parameters, 'warmup')), alpha, mul(progress, alpha));
 }
