@@ -30,9 +30,9 @@ export default defineMethod({
       'where a micro-batch is one item (`w2s/loss.py:122-130`); the buffer of the caller grows without bound. Here it is that of the whole logical batch.',
     'The released losses fail on more than two classes.',
   ],
-  refuses: (_task, { compatibility, warmupSteps: counted }) =>
+  refuses: (_task, { compatibility, 'warmup-steps': counted }) =>
     compatibility === 'openai' && counted !== undefined
-      ? 'compatibility: openai counts its warm-up as a share of the steps: leave out warmupSteps, or the compatibility'
+      ? 'compatibility: openai counts its warm-up as a share of the steps: leave out warmup-steps, or the compatibility'
       : undefined,
   parameters: z.object({
     alpha: z
@@ -47,7 +47,7 @@ export default defineMethod({
       .max(1)
       .default(0.1)
       .describe('share of the steps over which the weight rises linearly from 0 to alpha'),
-    warmupSteps,
+    'warmup-steps': warmupSteps,
     balance,
     compatibility: z
       .enum(['none', 'openai'])

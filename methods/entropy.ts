@@ -31,7 +31,7 @@ export default defineMethod({
       .max(1)
       .default(0.1)
       .describe('share of the steps over which the weight rises linearly from 0 to alpha'),
-    warmupSteps,
+    'warmup-steps': warmupSteps,
     balance,
     compatibility: z
       .enum(['none', 'eleutherai'])

@@ -273,7 +273,7 @@ describe('the auxiliary confidence loss', () => {
       const risen = plain + share * (full - plain);
       expect(await meanAt(confidence, { alpha: 0.5, warmup: 0.4 }, progress)).toBeCloseTo(risen, 5);
       // 0.4 of 1000 steps.
-      expect(await meanAt(confidence, { alpha: 0.5, warmupSteps: 400 }, progress)).toBeCloseTo(risen, 5);
+      expect(await meanAt(confidence, { alpha: 0.5, 'warmup-steps': 400 }, progress)).toBeCloseTo(risen, 5);
     }
     expect(full).not.toBeCloseTo(plain, 2);
     expect(await meanAt(confidence, { alpha: 0, warmup: 0 }, 0.5)).toBeCloseTo(plain, 6);
@@ -384,10 +384,10 @@ it('options that did not exist before leave a choice as it was', () => {
     return asked.at(-1);
   };
   expect(choose({})).toEqual({ name: 'auxiliary-confidence', alpha: 0.5, warmup: 0.1 });
-  expect(choose({ warmupSteps: 100, balance: true, compatibility: 'openai' })).toEqual({
+  expect(choose({ 'warmup-steps': 100, balance: true, compatibility: 'openai' })).toEqual({
     name: 'auxiliary-confidence',
     alpha: 0.5,
-    warmupSteps: 100,
+    'warmup-steps': 100,
     balance: true,
     compatibility: 'openai',
   });

@@ -20,16 +20,20 @@ export const warmupSteps = z
   .describe('the same as a number of steps; where it is given, `warmup` does not count');
 
 /** What of a warm-up belongs into a loss's choice: its length, in the one way that counts. */
-export function warmUpChoice(asked: { warmup: number; warmupSteps?: number | undefined }): LossParameters {
-  return asked.warmupSteps === undefined ? { warmup: asked.warmup } : { warmupSteps: asked.warmupSteps };
+export function warmUpChoice(asked: {
+  warmup: number;
+  'warmup-steps'?: number | undefined;
+}): LossParameters {
+  const steps = asked['warmup-steps'];
+  return steps === undefined ? { warmup: asked.warmup } : { 'warmup-steps': steps };
 }
 
-/** `weight`, reached linearly from 0 over `warmup` (a share of the steps) or `warmupSteps`; scalar. */
+/** `weight`, reached linearly from 0 over `warmup` (a share of the steps) or `warmup-steps`; scalar. */
 export function warmedUp({ graph, progress, steps }: Progress, weight: number, parameters: LossParameters) {
   const share =
-    parameters['warmupSteps'] === undefined
+    parameters['warmup-steps'] === undefined
       ? numberIn(parameters, 'warmup')
-      : numberIn(parameters, 'warmupSteps') / steps;
+      : numberIn(parameters, 'warmup-steps') / steps;
   if (share === 0) return graph.scalar(weight);
   return mul(min(mul(progress, 1 / share), 1), weight);
 }
