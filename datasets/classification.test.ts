@@ -32,6 +32,16 @@ function numbered(count: number): LabelledRow[] {
   return Array.from({ length: count }, (_, i) => ({ text: `text ${i}`, label: i % 2 ? 'b' : 'a' }));
 }
 
+/** Where few texts are drawn, A may happen to have one class alone, which is refused. */
+async function examplesOrNone(...given: Parameters<typeof examplesOf>): Promise<Examples | undefined> {
+  try {
+    return await examplesOf(...given);
+  } catch (error) {
+    if (error instanceof UserError && error.message.includes('is empty in A')) return undefined;
+    throw error;
+  }
+}
+
 function textsOf({ items }: Examples): string[][] {
   return splits.map((split) => items[split].map(({ text }) => text));
 }
@@ -54,7 +64,9 @@ describe('splits', () => {
   test('hold every kept text in exactly one of them, with its label', async () => {
     await fc.assert(
       fc.asyncProperty(anchored, conflicting, fc.nat(9), async (drawn, settle, seed) => {
-        const { items, truth, report } = await examplesOf(drawn, { conflicting: settle }, seed);
+        const examples = await examplesOrNone(drawn, { conflicting: settle }, seed);
+        fc.pre(examples !== undefined);
+        const { items, truth, report } = examples;
         const all = splits.flatMap((split) => items[split]);
         expect(new Set(all.map((item) => item.text)).size).toBe(all.length);
         expect(all.length).toBe(report.counts['kept texts']);
@@ -85,9 +97,9 @@ describe('splits', () => {
     await fc.assert(
       fc.asyncProperty(anchored, fc.nat(9), fc.nat(), async (drawn, seed, order) => {
         const other = Random.of(order, 'reordered').shuffled(drawn);
-        expect(textsOf(await examplesOf(other, {}, seed))).toEqual(
-          textsOf(await examplesOf(drawn, {}, seed)),
-        );
+        const examples = await examplesOrNone(drawn, {}, seed);
+        fc.pre(examples !== undefined);
+        expect(textsOf(await examplesOf(other, {}, seed))).toEqual(textsOf(examples));
       }),
       { numRuns: 25 },
     );
@@ -116,7 +128,7 @@ describe('splits', () => {
 
   test('undersampling leaves as many of each class', async () => {
     const rows = Array.from({ length: 60 }, (_, i) => ({ text: `text ${i}`, label: i < 50 ? 'a' : 'b' }));
-    const { truth, report } = await examplesOf(rows, { balance: 'undersample' });
+    const { truth, report } = await examplesOf(rows, { balance: 'undersample' }, 1);
     const labels = splits.flatMap((split) => truth[split]).map(({ label }) => label);
     expect([
       labels.filter((label) => label === 0).length,
@@ -138,7 +150,7 @@ describe('the corpus', () => {
 
 describe('classes', () => {
   const labelled = (...labels: unknown[]) =>
-    Array.from({ length: 12 }, (_, i) => ({ text: `text ${i}`, label: labels[i % labels.length] }));
+    Array.from({ length: 30 }, (_, i) => ({ text: `text ${i}`, label: labels[i % labels.length] }));
   const choicesOf = async (rows: LabelledRow[], given?: object) =>
     (await examplesOf(rows, given)).items.test[0]?.choices;
 
@@ -149,11 +161,11 @@ describe('classes', () => {
   });
 
   test('or from the sweep, in its order', async () => {
-    expect(await choicesOf(labelled('yes', 'no'), { classes: ['yes', 'no', 'perhaps'] })).toEqual([
-      'yes',
-      'no',
-      'perhaps',
-    ]);
+    const classes = ['yes', 'perhaps', 'no'];
+    expect(await choicesOf(labelled('yes', 'no', 'perhaps'), { classes })).toEqual(classes);
+    await expect(examplesOf(labelled('yes', 'no'), { classes })).rejects.toThrow(
+      'rows.jsonl, column "label": class "perhaps" is empty: none of the 30 usable texts has it. Remove it from classes',
+    );
     await expect(examplesOf(labelled('yes', 'no'), { classes: ['yes', 'nope'] })).rejects.toThrow(
       'line 2, column "label": "no" is none of the classes that the sweep lists (yes, nope)',
     );
@@ -161,7 +173,7 @@ describe('classes', () => {
 
   test('a single one, or hundreds, are a mistake', async () => {
     await expect(examplesOf(labelled('yes'))).rejects.toThrow(
-      '1 different label in 12 usable texts; a task needs at least 2',
+      '1 different label in 30 usable texts; a task needs at least 2',
     );
     const unique = Array.from({ length: 300 }, (_, i) => ({ text: `text ${i}`, label: `label ${i}` }));
     await expect(examplesOf(unique)).rejects.toThrow('300 different labels; at most 256 are allowed');
@@ -249,7 +261,7 @@ describe('parameters', () => {
   });
 
   test.each([
-    [{}, 'file', 'expected string'],
+    [{}, 'file', 'name the data by file: PATH, or by hub: OWNER/NAME'],
     [{ file: 'x', splits: { A: 0.6, B: 0.6 } }, 'splits', 'the shares add up to 1.5, which is more than 1'],
     [{ file: 'x', splits: { A: 1.5 } }, 'splits.A', 'expected a share below 1 or a whole number'],
     [{ file: 'x', splits: { A: -1 } }, 'splits.A', '>=0'],

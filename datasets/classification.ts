@@ -1,30 +1,45 @@
-/** @file The task `classification`: texts and their classes from a CSV, TSV, JSONL or Parquet file. */
+/** @file The task `classification`: texts and their classes, from files or the hub. */
 import { z } from 'zod';
 import { UserError } from '../base/errors.js';
 import { Random } from '../base/random.js';
-import { filePath } from '../spec/fields.js';
-import { clean, countBy, type Cleaned, type LabelledText } from './clean.js';
-import type { Row } from './columns.js';
-import { formatOf, formats, readRows } from './rows.js';
-import { splitCounts } from './split.js';
-import { bySplit, locate, splits, type Examples, type Files, type TaskDefinition } from './task.js';
+import { candidateClasses, candidateColumns, candidatesSchema, drawCandidate } from './candidates.js';
+import { classesFound, classOf, mostClasses, scalarOf, thresholdSchema } from './classes.js';
+import { clean, countBy, type Cleaned } from './clean.js';
+import { valueAt } from './columns.js';
+import { fetchSource } from './hub.js';
+import {
+  difficultyOf,
+  mistakeInSizes,
+  morePlacing,
+  mostHeldOut,
+  place,
+  placingShape,
+  withoutStandardSizes,
+  type Placeable,
+} from './placing.js';
+import {
+  checkSource,
+  fileParameters,
+  glanceAtSource,
+  moreOfSource,
+  ownPools,
+  resolveFormat,
+  sourceName,
+  sourceRows,
+  sourceShape,
+  type SourceRow,
+} from './source.js';
+import { bySplit, type Examples, type Files, type TaskDefinition } from './task.js';
+import { templateOf, type TextTemplate } from './template.js';
 
-/** More different labels than this, and the column is more likely free text. */
-const mostClasses = 256;
+const column = () => z.string().min(1);
 
-const size = z
-  .number()
-  .min(0)
-  .refine((x) => x < 1 || Number.isInteger(x), 'expected a share below 1 or a whole number');
-const someSize = size.refine((x) => x > 0, 'this split cannot be empty');
-
-const parameters = z
+export const classificationParameters = z
   .strictObject({
-    file: filePath().describe('the file: CSV or TSV with a header, JSON Lines, or Parquet'),
-    format: z.enum(formats).optional().describe("the file's format; by default its extension tells"),
-    text: z.string().min(1).default('text').describe('the column with the text'),
-    label: z.string().min(1).default('label').describe('the column with the class'),
-    id: z.string().min(1).optional().describe('a column that names each row; by default its number'),
+    ...sourceShape,
+    text: column().default('text').describe('the column with the text'),
+    label: column().default('label').describe('the column with the class'),
+    id: column().optional().describe('a column that names each row; by default its number'),
     classes: z
       .array(z.string())
       .min(2)
@@ -39,29 +54,76 @@ const parameters = z
       .enum(['none', 'undersample'])
       .default('none')
       .describe('undersample: as many texts of each class as the rarest has'),
-    limit: z.int().min(4).optional().describe('at most this many texts, drawn from the seed; for small runs'),
-    splits: z
-      .strictObject({
-        A: someSize.default(0.3),
-        B: someSize.default(0.4),
-        validation: size.default(0.1),
-        test: someSize.default(0.2),
-      })
-      .prefault({})
-      .describe('below 1: a share of the texts; from 1: a number of texts'),
+    ...placingShape,
+    template: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('the text as Jinja over columns: "{{ question }} {{ support }}"'),
+    paraphrases: z
+      .array(z.string().min(1))
+      .optional()
+      .describe('the text in other words, as Jinja over {{ text }}: for methods that ask more than once'),
+    labels: z
+      .record(z.string(), z.string().min(1))
+      .optional()
+      .describe('label in the file → class: { "1": "yes", "0": "no" }'),
+    threshold: thresholdSchema.optional().describe('two classes of a label that is a number'),
+    candidates: candidatesSchema
+      .optional()
+      .describe(
+        'multiple choice as one candidate answer a row, right or wrong; {{ candidate }} in the template',
+      ),
+    ...morePlacing,
+    ...moreOfSource,
   })
   .superRefine((p, context) => {
-    const shares = splits.reduce((sum, split) => sum + (p.splits[split] < 1 ? p.splits[split] : 0), 0);
-    if (shares > 1 + 1e-9) {
-      const message = `the shares add up to ${Number(shares.toFixed(6))}, which is more than 1`;
-      context.addIssue({ code: 'custom', path: ['splits'], message });
-    }
+    const fail = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: path.split('.'), message });
+    checkSource(p, fail);
+    const sizes = mistakeInSizes(p.splits, ownPools(p));
+    if (sizes !== undefined) fail('splits', sizes);
     const twice = p.classes?.find((name, i, all) => all.indexOf(name) !== i);
-    if (twice !== undefined) {
-      context.addIssue({ code: 'custom', path: ['classes'], message: `"${twice}" stands here twice` });
-    }
+    if (twice !== undefined) fail('classes', `"${twice}" stands here twice`);
+    const readers = (['candidates', 'threshold', 'labels'] as const).filter((name) => p[name] !== undefined);
+    if (readers.length > 1)
+      fail(readers[1] as string, `${readers.join(' and ')} are ways to say the class: give one`);
+    if (p.candidates !== undefined && p.template === undefined)
+      fail('candidates', 'the text shows the candidate: say template: with {{ candidate }} in it');
+    if (p.candidates?.by === 'name' && p.candidates.names === undefined)
+      fail('candidates.by', 'by: name needs names:, the column with the list of names');
+    if (p.candidates !== undefined && p.classes !== undefined)
+      fail('classes', `with candidates the classes are ${candidateClasses.join(' and ')}`);
+    checkTemplates(p, fail);
   });
-type Parameters = z.output<typeof parameters>;
+export type ClassificationParameters = z.output<typeof classificationParameters>;
+type Parameters = ClassificationParameters;
+
+function checkTemplates(
+  p: Pick<Parameters, 'template' | 'paraphrases' | 'candidates'>,
+  fail: (path: string, message: string) => void,
+): void {
+  const variablesOf = (source: string, path: string): readonly string[] => {
+    try {
+      return templateOf(source).variables;
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      fail(path, error.message);
+      return [];
+    }
+  };
+  const variables = p.template === undefined ? [] : variablesOf(p.template, 'template');
+  if (p.candidates !== undefined && p.template !== undefined && !variables.includes('candidate'))
+    fail('template', 'the text shows the candidate: the template has no {{ candidate }} in it');
+  (p.paraphrases ?? []).forEach((source, i) => {
+    const strange = variablesOf(source, `paraphrases.${i}`).find((name) => name !== 'text');
+    if (strange !== undefined)
+      fail(
+        `paraphrases.${i}`,
+        `a paraphrase knows {{ text }} alone, the finished text, and this one reads ${strange}`,
+      );
+  });
+}
 
 /**
  * Splits are drawn from the seed over different texts (rows with the same trimmed text are one), plainly: drawing them
@@ -70,41 +132,56 @@ type Parameters = z.output<typeof parameters>;
 export const classification: TaskDefinition<Parameters> = {
   name: 'classification',
   summary: "Texts of a user's file, each of one class.",
-  parameters,
+  parameters: classificationParameters,
   answer: 'classes',
   corpusLoss: 'all',
-  files: ['file'],
-  resolve: (p) => ({ ...p, format: p.format ?? formatOf(p.file) }),
-  async glance(p) {
-    // The first row says whether the columns are there, and is where a file of another format fails.
-    const rows = readRows(p.file, p.format ?? formatOf(p.file), columnsOf(p));
-    await rows.next();
-    await rows.return(undefined);
-  },
-  corpusParameters: (p) => p,
+  files: fileParameters,
+  fetch: (p) => fetchSource(p),
+  resolve: (p) => ({
+    ...p,
+    format: resolveFormat(p),
+    splits: withoutStandardSizes(p.splits, ownPools(p)),
+  }),
+  glance: (p) => glanceAtSource({ ...p, format: resolveFormat(p) }, columnsOf(p)),
+  corpusParameters: withoutParaphrases,
   exampleParameters: (p) => p,
   async corpus(given, seed, files) {
-    const { items } = await splitFile(parameters.parse(given), seed, files);
+    const { items } = await splitFile(classificationParameters.parse(given), seed, files);
     const texts = [...items.A, ...items.B].map(({ text }) => text);
     return Random.of(seed, 'classification', 'corpus').shuffled(texts);
   },
-  examples: async (given, seed, files) => splitFile(parameters.parse(given), seed, files),
+  examples: async (given, seed, files) => splitFile(classificationParameters.parse(given), seed, files),
   prompt: (item) => item.text,
+  hasParaphrases: ({ paraphrases = [] }) => paraphrases.length > 0,
+  paraphrases: ({ id, text }, { paraphrases = [] }) =>
+    paraphrases.map((source) => templateOf(source).render({ text }, `item ${id}`).trim()),
 };
 
-async function splitFile(p: Parameters, seed: number, files: Files | undefined): Promise<Examples> {
-  const path = locate(p.file, files);
-  const { rows, rowsWithLineBreaks } = await readLabelled(path, p);
-  const cleaned = clean(rows, p.conflicting);
-  const classes = p.classes ?? classesOf(path, p.label, cleaned.kept);
-  checkIds(path, p, cleaned.kept);
+/** The corpus does not depend on how else its texts could be said. */
+function withoutParaphrases(p: Parameters): Partial<Parameters> {
+  const { paraphrases: _, ...rest } = p;
+  return rest;
+}
 
-  const shuffled = Random.of(seed, 'classification', 'split').shuffled(cleaned.kept);
-  const balanced = p.balance === 'undersample' ? undersampled(shuffled, classes) : shuffled;
-  const used = balanced.slice(0, p.limit);
-  const counts = countsOf(path, used.length, p);
-  let start = 0;
-  const texts = bySplit((split) => used.slice(start, (start += counts[split])));
+async function splitFile(p: Parameters, seed: number, files: Files | undefined): Promise<Examples> {
+  const source = sourceName(p, files);
+  const { rows, rowsWithLineBreaks } = await readLabelled(p, seed, files);
+  const cleaned = clean(rows, p.conflicting, mostHeldOut);
+  const at = p.candidates === undefined ? `${source}, column "${p.label}"` : source;
+  const classes =
+    p.candidates === undefined
+      ? (p.classes ??
+        classesFound(
+          at,
+          cleaned.kept.map(({ label }) => label),
+          cleaned.kept.length,
+        ))
+      : [...candidateClasses];
+  checkIds(source, p, cleaned.kept);
+  checkListed(at, classes, cleaned.kept);
+
+  const { texts, counts, notes } = place(cleaned.kept, p, { seed, purpose: 'classification', where: source });
+  const missing = classesMissing(at, classes, texts);
   return {
     items: bySplit((split) => texts[split].map(({ id, text }) => ({ id, text, choices: classes }))),
     truth: bySplit((split) => texts[split].map(({ id, label }) => ({ id, label: classes.indexOf(label) }))),
@@ -116,106 +193,102 @@ async function splitFile(p: Parameters, seed: number, files: Files | undefined):
         'rows with line breaks in the text': rowsWithLineBreaks,
         ...countsOfCleaning(cleaned),
         ...Object.fromEntries(classCounts(cleaned.kept, classes)),
-        'left out by balance': shuffled.length - balanced.length,
-        'left out by limit': balanced.length - used.length,
         ...counts,
-        'in no split': used.length - start,
       },
-      notes: notesOn(p, cleaned),
+      notes: [...notesOn(p, cleaned), ...notes, ...missing],
     },
   };
 }
 
-const columnsOf = (p: Parameters): string[] => [p.text, p.label, ...(p.id === undefined ? [] : [p.id])];
+/** The columns that rows must have. */
+function columnsOf(p: Parameters): string[] {
+  const read = p.template === undefined ? [p.text] : templateOf(p.template).variables;
+  const label = p.candidates === undefined ? [p.label] : candidateColumns(p.candidates);
+  const columns = [...read.filter((name) => p.candidates === undefined || name !== 'candidate'), ...label];
+  const others = [p.id, p.difficulty].filter((name) => name !== undefined);
+  return [...new Set([...columns, ...others])];
+}
 
-async function readLabelled(path: string, p: Parameters) {
-  const rows: LabelledText[] = [];
+async function readLabelled(p: Parameters, seed: number, files: Files | undefined) {
+  const rows: Placeable[] = [];
+  const template = p.template === undefined ? undefined : templateOf(p.template);
   let rowsWithLineBreaks = 0;
-  for await (const row of readRows(path, p.format ?? formatOf(path), columnsOf(p))) {
-    const raw = textOf(path, row, p.text);
+  for await (const row of sourceRows(p, columnsOf(p), files)) {
+    const { raw, label: drawn } = textAndLabel(row, p, template, seed);
     const text = raw.trim();
     if (/[\r\n]/.test(raw)) rowsWithLineBreaks++;
     // A row without a text is only counted, so its label does not matter.
-    const label = text === '' ? '' : labelOf(path, row, p);
-    const id = p.id === undefined ? `row-${row.number}` : scalarOf(row.values[p.id]);
-    if (id === undefined) throw new UserError(`${path}, ${row.place}: the id (column "${p.id}") is empty`);
-    rows.push({ id, text, label });
+    const at = `${row.where}, column "${p.label}"`;
+    const label = text === '' ? '' : (drawn ?? classOf(valueAt(row.values, p.label), p, at));
+    const id = p.id === undefined ? row.id : scalarOf(valueAt(row.values, p.id));
+    if (id === undefined) throw new UserError(`${row.where}: the id (column "${p.id}") is empty`);
+    const difficulty =
+      p.difficulty === undefined
+        ? 0
+        : difficultyOf(valueAt(row.values, p.difficulty), `${row.where}, column "${p.difficulty}"`);
+    rows.push({ id, text, label, pool: row.pool, difficulty });
   }
   return { rows, rowsWithLineBreaks };
 }
 
-function textOf(path: string, row: Row, column: string): string {
-  const value = row.values[column] ?? '';
+function textAndLabel(row: SourceRow, p: Parameters, template: TextTemplate | undefined, seed: number) {
+  if (template === undefined) return { raw: textOf(row, p.text) };
+  if (p.candidates === undefined) return { raw: template.render(row.values, row.where) };
+  const question = template.render({ ...row.values, candidate: '' }, row.where);
+  const { text, label } = drawCandidate(p.candidates, row.values, { seed, question, where: row.where });
+  return { raw: template.render({ ...row.values, candidate: text }, row.where), label };
+}
+
+function textOf(row: SourceRow, column: string): string {
+  const value = valueAt(row.values, column) ?? '';
   if (typeof value === 'string') return value;
+  const found = typeof value === 'bigint' ? String(value) : JSON.stringify(value);
   throw new UserError(
-    `${path}, ${row.place}, column "${column}": expected a text, found ${JSON.stringify(value)}; ` +
+    `${row.where}, column "${column}": expected a text, found ${found}; ` +
       `name the column with the texts by "text:"`,
   );
 }
 
-function labelOf(path: string, row: Row, p: Parameters): string {
-  const value = row.values[p.label];
-  const label = scalarOf(value);
-  const where = `${path}, ${row.place}, column "${p.label}"`;
-  if (label === undefined) {
-    const found = value === undefined || value === null || value === '' ? 'nothing' : JSON.stringify(value);
-    throw new UserError(`${where}: expected a class, found ${found}; give the row a label or remove it`);
-  }
-  if (p.classes !== undefined && !p.classes.includes(label)) {
-    throw new UserError(
-      `${where}: "${label}" is none of the classes that the sweep lists (${p.classes.join(', ')})`,
-    );
-  }
-  return label;
-}
-
-/** The trimmed text of a string, a boolean or a number; undefined where there is none. */
-function scalarOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return value.trim() || undefined;
-  if (typeof value === 'boolean' || typeof value === 'bigint') return String(value);
-  return typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined;
-}
-
-/** The classes in the file: by value where all are numbers, else by code point. */
-function classesOf(path: string, column: string, kept: readonly LabelledText[]): string[] {
-  const classes = [...new Set(kept.map(({ label }) => label))];
-  const found = `${path}, column "${column}": ${classes.length} different ${classes.length === 1 ? 'label' : 'labels'}`;
-  if (classes.length < 2)
-    throw new UserError(`${found} in ${kept.length} usable texts; a task needs at least 2 classes`);
-  if (classes.length > mostClasses) {
-    throw new UserError(`${found}; at most ${mostClasses} are allowed. Is this the column with the classes?`);
-  }
-  const numeric = classes.every((name) => Number.isFinite(Number(name)));
-  return classes.sort((a, b) => (numeric ? Number(a) - Number(b) : 0) || (a < b ? -1 : 1));
-}
-
-function checkIds(path: string, p: Parameters, kept: readonly LabelledText[]): void {
+function checkIds(source: string, p: Parameters, kept: readonly Placeable[]): void {
   if (p.id === undefined) return;
   const seen = new Set<string>();
   for (const { id } of kept) {
-    if (seen.has(id)) throw new UserError(`${path}, column "${p.id}": "${id}" names two different texts`);
+    if (seen.has(id)) throw new UserError(`${source}, column "${p.id}": "${id}" names two different texts`);
     seen.add(id);
   }
 }
 
-function undersampled(texts: readonly LabelledText[], classes: readonly string[]): LabelledText[] {
-  const counts = countBy(texts.map(({ label }) => label));
-  const least = Math.min(...classes.map((name) => counts.get(name) ?? 0));
-  const taken = new Map<string, number>();
-  return texts.filter(({ label }) => {
-    const before = taken.get(label) ?? 0;
-    taken.set(label, before + 1);
-    return before < least;
-  });
+/** A class that the sweep lists and nobody has is a mistake. */
+function checkListed(at: string, classes: readonly string[], kept: readonly Placeable[]): void {
+  const found = new Set(kept.map(({ label }) => label));
+  const empty = classes.find((name) => !found.has(name));
+  if (empty === undefined) return;
+  throw new UserError(
+    `${at}: class "${empty}" is empty: none of the ${kept.length} usable texts has it. ` +
+      'Remove it from classes, or correct its name.',
+  );
 }
 
-function countsOf(path: string, total: number, p: Parameters) {
-  try {
-    return splitCounts(total, p.splits);
-  } catch (error) {
-    if (error instanceof RangeError) throw new UserError(`${path}: ${error.message}`, { cause: error });
-    throw error;
-  }
+/**
+ * Nothing can be learnt from A where it has one class alone; where some are missing, the report says so: a supervisor
+ * cannot answer with a class that it never saw.
+ */
+function classesMissing(
+  at: string,
+  classes: readonly string[],
+  texts: Readonly<Record<'A' | 'test', readonly Placeable[]>>,
+): string[] {
+  return (['A', 'test'] as const).flatMap((split) => {
+    const found = new Set(texts[split].map(({ label }) => label));
+    const missing = classes.filter((name) => !found.has(name));
+    if (split === 'A' && found.size < 2)
+      throw new UserError(
+        `${at}: after splitting, class "${missing[0]}" is empty in A: its ${texts.A.length} texts all have class ` +
+          `"${[...found][0]}", and nothing can be learnt from that. Make A larger (splits: { A: … }), balance the ` +
+          'classes (balance: undersample), or take another seed.',
+      );
+    return missing.length === 0 ? [] : [`Split ${split} has no text of class ${missing.join(', ')}.`];
+  });
 }
 
 function countsOfCleaning(cleaned: Cleaned): Record<string, number> {
@@ -229,7 +302,7 @@ function countsOfCleaning(cleaned: Cleaned): Record<string, number> {
   };
 }
 
-function classCounts(texts: readonly LabelledText[], classes: readonly string[]): [string, number][] {
+function classCounts(texts: readonly Placeable[], classes: readonly string[]): [string, number][] {
   const counts = countBy(texts.map(({ label }) => label));
   return classes.map((name) => [`class ${name}`, counts.get(name) ?? 0]);
 }

@@ -7,9 +7,9 @@ export interface LabelledText {
   label: string;
 }
 
-export interface Cleaned {
+export interface Cleaned<T extends LabelledText = LabelledText> {
   /** Each text once, sorted by text: nothing downstream depends on the order of the file's rows. */
-  kept: LabelledText[];
+  kept: T[];
   emptyTexts: number;
   uniqueTexts: number;
   /** Rows beyond the first of a text whose labels agree. */
@@ -20,16 +20,21 @@ export interface Cleaned {
 
 /**
  * Collapses rows with the same text. Where their labels differ, 'drop' removes the text and 'majority' gives it the
- * most frequent label, and removes it on a tie. A text's id is that of its first row.
+ * most frequent label, and removes it on a tie. What else belongs to a text, its id for one, is that of `choose`;
+ * default: its first row.
  */
-export function clean(rows: Iterable<LabelledText>, conflicting: 'drop' | 'majority'): Cleaned {
-  const byText = new Map<string, LabelledText[]>();
+export function clean<T extends LabelledText>(
+  rows: Iterable<T>,
+  conflicting: 'drop' | 'majority',
+  choose: (same: readonly T[]) => T = (same) => same[0] as T,
+): Cleaned<T> {
+  const byText = new Map<string, T[]>();
   for (const row of rows) {
     const same = byText.get(row.text);
     if (same === undefined) byText.set(row.text, [row]);
     else same.push(row);
   }
-  const result: Cleaned = {
+  const result: Cleaned<T> = {
     kept: [],
     emptyTexts: byText.get('')?.length ?? 0,
     uniqueTexts: byText.size,
@@ -38,8 +43,8 @@ export function clean(rows: Iterable<LabelledText>, conflicting: 'drop' | 'major
     rowsInConflict: 0,
   };
   byText.delete('');
-  for (const [text, same] of [...byText].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const first = same[0] as LabelledText;
+  for (const [, same] of [...byText].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const first = choose(same);
     const votes = countBy(same.map(({ label }) => label));
     if (votes.size === 1) {
       result.duplicateRows += same.length - 1;
@@ -49,7 +54,7 @@ export function clean(rows: Iterable<LabelledText>, conflicting: 'drop' | 'major
     result.textsInConflict++;
     result.rowsInConflict += same.length;
     const winner = conflicting === 'majority' ? mostFrequent(votes) : undefined;
-    if (winner !== undefined) result.kept.push({ id: first.id, text, label: winner });
+    if (winner !== undefined) result.kept.push({ ...first, label: winner });
   }
   return result;
 }

@@ -1,4 +1,4 @@
-/** @file A row of a user's file, and the columns it must have. */
+/** @file A row of a user's file, the columns it must have, and fields inside of columns ("prompt.text"). */
 import { closest, distance } from 'fastest-levenshtein';
 import { UserError } from '../base/errors.js';
 
@@ -10,9 +10,32 @@ export interface Row {
   values: Record<string, unknown>;
 }
 
+/**
+ * The column that a reference reads: the one of that name, or, for a field inside of a column ("prompt.text",
+ * "answers.0"), the one that the part before a dot names. Undefined where there is neither.
+ */
+export function columnOf(reference: string, present: readonly string[]): string | undefined {
+  if (present.includes(reference)) return reference;
+  for (let dot = reference.indexOf('.'); dot > 0; dot = reference.indexOf('.', dot + 1)) {
+    const head = reference.slice(0, dot);
+    if (present.includes(head)) return head;
+  }
+  return undefined;
+}
+
+/** What a row holds where a reference points; undefined where it holds nothing. */
+export function valueAt(values: Readonly<Record<string, unknown>>, reference: string): unknown {
+  const column = columnOf(reference, Object.keys(values));
+  if (column === undefined) return undefined;
+  const inner = values[column];
+  if (column === reference) return inner;
+  if (typeof inner !== 'object' || inner === null) return undefined;
+  return valueAt(inner as Record<string, unknown>, reference.slice(column.length + 1));
+}
+
 /** Throws a UserError where a column is not there: which are, and which of them may have been meant. */
 export function checkColumns(where: string, wanted: readonly string[], present: readonly string[]): void {
-  const missing = wanted.find((name) => !present.includes(name));
+  const missing = wanted.find((name) => columnOf(name, present) === undefined);
   if (missing === undefined) return;
   const near = present.length > 0 ? closest(missing.toLowerCase(), present) : undefined;
   const hint =

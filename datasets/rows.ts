@@ -1,7 +1,7 @@
 /** @file The rows of a user's file, whatever its format, and errors that say where in it something is wrong. */
 import { extname } from 'node:path';
 import { codeOf, messageOf, UserError } from '../base/errors.js';
-import { checkAnyColumn, checkColumns, type Row } from './columns.js';
+import { checkAnyColumn, checkColumns, columnOf, type Row } from './columns.js';
 import { csvRows } from './csv.js';
 import { jsonlRows } from './jsonl.js';
 import { readRowGroups } from './parquet.js';
@@ -19,9 +19,9 @@ const extensions: Record<string, Format> = {
   '.pq': 'parquet',
 };
 
-/** The format that a path's extension stands for. */
+/** The format that a path's extension stands for; text files may be packed: `.jsonl.gz`. */
 export function formatOf(path: string): Format {
-  const format = extensions[extname(path).toLowerCase()];
+  const format = extensions[extname(path.replace(/\.gz$/i, '')).toLowerCase()];
   if (format === undefined) {
     throw new UserError(
       `${path}: the extension does not tell the format; say format: ${formats.join(' | ')} beside the file`,
@@ -74,7 +74,7 @@ async function* parquetRows(
   const groups = readRowGroups(path, (present) => {
     checkColumns(path, columns, present);
     if (columns.length === 0) checkAnyColumn(path, optional, present);
-    return [...new Set([...columns, ...optional.filter((name) => present.includes(name))])];
+    return [...new Set([...columns, ...optional].flatMap((name) => columnOf(name, present) ?? []))];
   });
   for await (const group of groups) {
     for (const values of group) yield { number: ++number, place: `row ${number}`, values };

@@ -1,7 +1,9 @@
-/** @file UTF-8 text from a file in blocks of whole lines, with the line of the first byte that is not UTF-8. */
+/** @file UTF-8 text from a file, packed or not, in blocks of whole lines; an error names the line that is not UTF-8. */
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
-import { UserError } from '../base/errors.js';
+import { open } from 'node:fs/promises';
+import { createGunzip } from 'node:zlib';
+import { messageOf, UserError } from '../base/errors.js';
 
 const newline = 10;
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -16,7 +18,7 @@ export async function* textBlocks(path: string): AsyncGenerator<string> {
     for (const byte of bytes) if (byte === newline) line++;
     return text.toString('utf8');
   };
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+  for await (const chunk of await bytesOf(path)) {
     const end = chunk.lastIndexOf(newline) + 1;
     if (end === 0) {
       pending.push(chunk);
@@ -27,6 +29,32 @@ export async function* textBlocks(path: string): AsyncGenerator<string> {
   }
   const rest = Buffer.concat(pending);
   if (rest.length > 0) yield decode(rest);
+}
+
+/** The bytes of a file, unpacked where it begins as gzip does: a file may be stored under a name without extension. */
+async function bytesOf(path: string): Promise<AsyncIterable<Buffer>> {
+  const file = await open(path);
+  const start = Buffer.alloc(2);
+  try {
+    await file.read(start, 0, 2, 0);
+  } finally {
+    await file.close();
+  }
+  const bytes = createReadStream(path);
+  return start[0] === 0x1f && start[1] === 0x8b ? unpacked(path, bytes) : bytes;
+}
+
+async function* unpacked(path: string, bytes: NodeJS.ReadableStream): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip();
+  bytes.on('error', (error) => gunzip.destroy(error)).pipe(gunzip);
+  try {
+    yield* gunzip as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw new UserError(
+      `${path} begins like a gzip file and cannot be unpacked (${messageOf(error)}). Download or pack it again.`,
+      { cause: error },
+    );
+  }
 }
 
 function notUtf8(path: string, block: Buffer, firstLine: number): UserError {
