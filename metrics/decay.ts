@@ -1,15 +1,7 @@
 /** @file How a risk comes down with n: exponentially or by a power law, and where it stops. Intervals over seeds. */
 import { Random } from '../base/random.js';
 import type { Interval } from '../report/results.js';
-import {
-  families,
-  fitDecay,
-  timeOf,
-  type Decay,
-  type DecayFit,
-  type Family,
-  type LogCurve,
-} from './decay-fit.js';
+import { families, fitDecay, type Decay, type DecayFit, type Family, type LogCurve } from './decay-fit.js';
 import { covariance, defaultLevel, mean } from './interval.js';
 
 /** A risk against a number n (of examples, of weak labels) in several independent runs. */

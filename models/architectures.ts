@@ -1,5 +1,6 @@
 /** @file The architectures a sweep can name, and their parameters. */
 import { z } from 'zod';
+import { mixtureParameters } from './mixture/parameters.js';
 
 const count = z.int().min(1);
 
@@ -20,6 +21,7 @@ export const architectures = {
       .default('mean')
       .describe('what a classification head reads: the last token, or the mean over all tokens'),
   }),
+  mixture: mixtureParameters,
 } as const;
 
 export type Architecture = keyof typeof architectures;
