@@ -15,6 +15,14 @@ export function labelOf(id: string, probabilities: number[]): Label {
   return { id, label: argMax(probabilities), probabilities };
 }
 
+/** A label from votes: where several choices have the most, the one among them that `doubt` finds likeliest. */
+export function votedLabel(id: string, shares: number[], doubt: readonly number[]): Label {
+  const most = Math.max(...shares);
+  // Sums of shares differ in their last digits by the order of the votes.
+  const label = argMax(shares.map((share, choice) => (share > most - 1e-9 ? doubt[choice]! : -1)));
+  return { id, label, probabilities: shares };
+}
+
 /** Σ w_i p_i / Σ w_i, all rows being equally long; without weights, the plain mean. */
 export function mean(rows: readonly (readonly number[])[], weights?: readonly number[]): number[] {
   const total = weights === undefined ? rows.length : weights.reduce((sum, weight) => sum + weight, 0);

@@ -22,7 +22,7 @@ export interface LabelModel {
   /** mu[source][class voted][true class] = P(λ = vote | Y = class) */
   readonly mu: number[][][];
   /** P(Y | the votes) of one item; the class balance where all abstain. */
-  posterior(votes: readonly Vote[]): number[];
+  readonly posterior: (votes: readonly Vote[]) => number[];
 }
 
 /** Of the descent; Snorkel's optimizer. */
@@ -57,11 +57,11 @@ export function fitLabelModel(votes: readonly (readonly Vote[])[], options: Labe
   );
   const speed = mu.map((row) => row.map(() => 0));
   for (let step = 0; step < steps; step++) {
-    const gradient = gradientAt(mu, moments, balance, classes);
+    const slope = gradientAt(mu, moments, balance, classes);
     mu.forEach((row, r) => {
       row.forEach((value, y) => {
-        speed[r]![y] = momentum * speed[r]![y]! + gradient[r]![y]!;
-        row[y] = value - learningRate * speed[r]![y]!;
+        speed[r]![y] = momentum * speed[r]![y]! + slope[r]![y]!;
+        row[y] = value - learningRate * speed[r]![y];
       });
     });
   }
