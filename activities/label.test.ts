@@ -10,7 +10,7 @@ import { closeSessions } from '../onnx/session.js';
 import type { Stage } from '../plan/stage.js';
 import { openLaboratory, run, runAll, stageTitled, type Laboratory } from '../test/stages.js';
 import { planOf, tinyDialects, tinySweep } from '../test/sweeps.js';
-import { folderOf } from './finetune.js';
+import { folderOf } from './artifacts.js';
 
 const laboratories: Laboratory[] = [];
 async function open(content: JsonObject): Promise<Laboratory> {

@@ -13,7 +13,7 @@ import type { Stage, StageKey } from '../plan/stage.js';
 import { closure } from '../plan/tree.js';
 import { manifestOf, openLaboratory, runAll, type Laboratory } from '../test/stages.js';
 import { planOf, tinyModels, tinySweep } from '../test/sweeps.js';
-import { folderOf } from './finetune.js';
+import { folderOf } from './artifacts.js';
 
 let folder: string;
 beforeAll(async () => {

@@ -136,8 +136,8 @@ export function createOrchestratorActivities(options: {
 
     /** The accuracy that an earlier run measured. */
     async readAccuracy(input: { plan: string; key: StageKey }): Promise<{ accuracy: number | null }> {
-      const { correct, total } = await readEvaluation(await store.read({ kind: 'evaluate', key: input.key }));
-      return { accuracy: total === 0 ? null : correct / total };
+      const { correct, value } = await readEvaluation(await store.read({ kind: 'evaluate', key: input.key }));
+      return { accuracy: correct === null ? null : value };
     },
 
     /** Keeps why a stage failed for good, for the results. */

@@ -6,6 +6,7 @@ import { finetune } from './finetune.js';
 import { label } from './label.js';
 import { pretrain } from './pretrain.js';
 import { refine } from './refine.js';
+import { relabel } from './relabel.js';
 import { shard } from './shard.js';
 
 /** `score` is not among them: the orchestrator aggregates (see score.ts). */
@@ -15,5 +16,6 @@ export const stageFunctions: Record<Exclude<StageKind, 'score'>, StageFunction> 
   finetune,
   label,
   refine,
+  relabel,
   evaluate,
 };

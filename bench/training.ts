@@ -12,7 +12,7 @@ import {
 import { parseDevice } from '../onnx/device.js';
 import { evaluator } from '../onnx/evaluate.js';
 import { Graph } from '../onnx/graph.js';
-import { logSoftmax, matmul, mul, neg, reduceMean, reduceSum } from '../onnx/operators/index.js';
+import { logSoftmax, matmul, mul, neg, reduceSum } from '../onnx/operators/index.js';
 import type { TrainingProgram } from '../onnx/program.js';
 import { closeSessions } from '../onnx/session.js';
 import { type Batch, initialState, Trainer } from '../onnx/trainer.js';
@@ -129,8 +129,7 @@ function prepare({ config, batch, length, positions }: Case): { program: Trainin
       {
         ...size,
         training: training(batch),
-        loss: (_graph, { logits, targets }) =>
-          neg(reduceMean(reduceSum(mul(targets, logSoftmax(logits)), [1]))),
+        loss: ({ logits, targets }) => neg(reduceSum(mul(targets, logSoftmax(logits)), [1])),
       },
     );
     return { program, batch: choiceBatch(rows, size) };

@@ -54,12 +54,25 @@ export async function writeParquet<C extends Columns>(
   await writeWhole(path, bytes.getBytes());
 }
 
-/** The rows of a file that has these columns, one row group at a time. Throws an Error that names the file. */
-export async function* readParquet<C extends Columns>(path: string, columns: C): AsyncGenerator<RowOf<C>[]> {
+/**
+ * The rows of a file that has these columns, and maybe the optional ones, one row group at a time. Throws an Error that
+ * names the file.
+ */
+export async function* readParquet<C extends Columns, O extends Columns = Record<never, never>>(
+  path: string,
+  columns: C,
+  optional?: O,
+): AsyncGenerator<(RowOf<C> & Partial<RowOf<O>>)[]> {
   let row = 0;
-  for await (const group of readRowGroups(path, () => Object.keys(columns))) {
-    for (const values of group) checkRow(columns, values, `${path}, row ${row++}`);
-    yield group as RowOf<C>[];
+  let wanted: Columns = columns;
+  const choose = (present: string[]): string[] => {
+    const extra = Object.entries(optional ?? {}).filter(([name]) => present.includes(name));
+    wanted = { ...columns, ...Object.fromEntries(extra) };
+    return Object.keys(wanted);
+  };
+  for await (const group of readRowGroups(path, choose)) {
+    for (const values of group) checkRow(wanted, values, `${path}, row ${row++}`);
+    yield group as (RowOf<C> & Partial<RowOf<O>>)[];
   }
 }
 

@@ -11,6 +11,11 @@ const labelColumns = {
   label: 'int32',
   probabilities: 'list<double>',
 } as const satisfies Columns;
+/** Columns that a file has only where a row needs them, and what rows without have in them. */
+const truthExtras = { answer: 'string' } as const satisfies Columns;
+const labelExtras = { answer: 'string', weight: 'double', texts: 'list<string>' } as const satisfies Columns;
+const absent = { answer: '', weight: 1, texts: [] as string[] };
+
 const corpusColumns = { text: 'string' } as const satisfies Columns;
 
 export interface WriteOptions {
@@ -43,10 +48,10 @@ export async function writeTruth(
   truth: readonly Truth[],
   options?: WriteOptions,
 ) {
-  return writeShards(folder, split, truthColumns, truth, options);
+  return writeShards(folder, split, ...withExtras(truthColumns, truthExtras, truth), options);
 }
 export async function readTruth(folder: string, split: Split, options?: ReadOptions): Promise<Truth[]> {
-  return readShards(folder, split, truthColumns, options);
+  return readShards(folder, split, truthColumns, options, truthExtras);
 }
 export async function writeLabels(
   folder: string,
@@ -54,7 +59,7 @@ export async function writeLabels(
   labels: readonly Label[],
   options?: WriteOptions,
 ) {
-  return writeShards(folder, split, labelColumns, labels, options);
+  return writeShards(folder, split, ...withExtras(labelColumns, labelExtras, labels), options);
 }
 /** Labels are made shard by shard, each in its own artifact: several folders are read as the shards, in order. */
 export async function readLabels(
@@ -62,12 +67,12 @@ export async function readLabels(
   split: Split,
   options: ReadOptions = {},
 ): Promise<Label[]> {
-  if (typeof folders === 'string') return readShards(folders, split, labelColumns, options);
+  if (typeof folders === 'string') return readShards(folders, split, labelColumns, options, labelExtras);
   const parts = folders.map((folder, shard) => ({ folder, shard }));
   const wanted = options.shard === undefined ? parts : parts.filter(({ shard }) => shard === options.shard);
-  const labels = [];
-  for (const part of wanted)
-    labels.push(...(await readPart(part.folder, split, labelColumns, part.shard, folders.length)));
+  const labels: Label[] = [];
+  for (const { folder, shard } of wanted)
+    labels.push(...(await readPart(folder, split, labelColumns, shard, folders.length, labelExtras)));
   return labels;
 }
 export async function writeCorpus(folder: string, texts: readonly string[], options?: WriteOptions) {
@@ -107,33 +112,49 @@ async function writeShards<C extends Columns>(
   return files;
 }
 
-async function readShards<C extends Columns>(
+async function readShards<C extends Columns, O extends Columns = Record<never, never>>(
   folder: string,
   name: string,
   columns: C,
   { shard }: ReadOptions = {},
-): Promise<RowOf<C>[]> {
+  extras?: O,
+) {
   const of = await shardsIn(folder, name);
   const shards = shard === undefined ? Array.from({ length: of }, (_, index) => index) : [shard];
-  const rows: RowOf<C>[] = [];
+  const rows: (RowOf<C> & Partial<RowOf<O>>)[] = [];
   for (const index of shards)
-    for (const row of await readPart(folder, name, columns, index, of)) rows.push(row);
+    for (const row of await readPart(folder, name, columns, index, of, extras)) rows.push(row);
   return rows;
 }
 
-async function readPart<C extends Columns>(
+async function readPart<C extends Columns, O extends Columns = Record<never, never>>(
   folder: string,
   name: string,
   columns: C,
   shard: number,
   of: number,
+  extras?: O,
 ) {
   shardRange(0, shard, of);
-  const rows: RowOf<C>[] = [];
-  for await (const group of readParquet(join(folder, shardName(name, shard, of)), columns)) {
+  const rows: (RowOf<C> & Partial<RowOf<O>>)[] = [];
+  for await (const group of readParquet(join(folder, shardName(name, shard, of)), columns, extras)) {
     for (const row of group) rows.push(row);
   }
   return rows;
+}
+
+/** The columns that these rows need, and the rows with a value in each of them. */
+function withExtras(
+  columns: Columns,
+  extras: Columns,
+  rows: readonly (Label | Truth)[],
+): [Columns, RowOf<Columns>[]] {
+  const used = Object.keys(extras).filter((name) =>
+    rows.some((row) => row[name as keyof typeof row] !== undefined),
+  );
+  const chosen = Object.fromEntries(used.map((name) => [name, extras[name]!]));
+  const filler = Object.fromEntries(used.map((name) => [name, absent[name as keyof typeof absent]]));
+  return [{ ...columns, ...chosen }, rows.map((row) => ({ ...filler, ...row }) as RowOf<Columns>)];
 }
 
 /** How many shards the files of a folder say there are. */

@@ -14,20 +14,40 @@ export interface Item {
   choices: string[];
 }
 
+/**
+ * How the answers to a task are given.
+ *
+ * - `next-token`: by the model's next token among the item's choices.
+ * - `classes`: by a classification head over the item's choices.
+ * - `preference`: the choices are two responses to the text, and one is better.
+ * - `text`: in words, which a grader compares with the right ones. There are no choices.
+ * - `number`: by a number, in decimal. There are no choices.
+ */
+export const answerKinds = ['next-token', 'classes', 'preference', 'text', 'number'] as const;
+export type AnswerKind = (typeof answerKinds)[number];
+
 /** The right answer, published apart from the item. */
 export interface Truth {
   id: string;
-  /** Index into the item's choices. */
+  /** Index into the item's choices; 0 where there are none. */
   label: number;
+  /** For tasks without choices. */
+  answer?: string;
 }
 
 /** A supervisor's answer. */
 export interface Label {
   id: string;
-  /** The most probable choice. */
+  /** The most probable choice; 0 where there are none. */
   label: number;
-  /** One per choice, summing to 1. */
+  /** One per choice, summing to 1; empty where there are no choices. */
   probabilities: number[];
+  /** For tasks without choices. */
+  answer?: string;
+  /** How much it counts in a training, beside others; default 1. */
+  weight?: number;
+  /** Several answers in words: draws of a model, or the better and the worse response of a pair. */
+  texts?: string[];
 }
 
 /** An answered text to show a model in context. */
@@ -39,7 +59,25 @@ export interface Example {
 export interface Examples {
   items: Record<Split, Item[]>;
   truth: Record<Split, Truth[]>;
+  /** Answers that stand in the data by the name of whoever gave them: supervisors that need no model. */
+  given?: Record<string, Record<Split, Label[]>>;
   report: DataReport;
+}
+
+/** An answer against the truth. */
+export interface Grade {
+  /** What the task is measured by: 1 for right and 0 for wrong, or a number of its own. */
+  score: number;
+  /** Whatever else it is measured by: `{ content: 1, style: 0 }`. */
+  parts?: Record<string, number>;
+}
+
+/** What a task is measured by. */
+export interface TaskMetric {
+  /** "accuracy", "risk" */
+  readonly name: string;
+  /** Whether more of it is better. Where it is not, PGR counts what was taken off. */
+  readonly higherIsBetter: boolean;
 }
 
 export type TaskParameters = Record<string, unknown>;
@@ -57,14 +95,20 @@ export interface TaskDefinition<P extends TaskParameters = TaskParameters> {
   readonly summary: string;
   /** What a sweep may say, with defaults, bounds and descriptions. */
   readonly parameters: z.ZodObject & z.ZodType<P>;
-  /** 'next-token': the model's next token among the item's choices. 'classes': a classification head. */
-  readonly answer: 'next-token' | 'classes';
+  readonly answer: AnswerKind;
+  /** Default: accuracy, that is, the share of right answers. */
+  readonly metric?: TaskMetric;
   /** Which tokens of a text pretraining learns to predict; 'every-second': the second, the fourth, … */
   readonly corpusLoss: 'all' | 'every-second';
   /** The parameters that hold a path. */
   readonly files: readonly string[];
   /** Fills in what follows from a path, before a digest takes the path's place. */
   resolve(parameters: P): P;
+  /**
+   * Brings to this machine what the parameters name elsewhere, and names files in its place: parameters, and the absolute
+   * paths of those that hold one. Asked before {@link glance} and {@link resolve}; undefined where nothing is elsewhere.
+   */
+  fetch?(parameters: P): Promise<{ parameters: P; files: Record<string, string> } | undefined>;
   /** Throws a UserError for what a glance at the files shows to be wrong, so that nothing starts in vain. */
   glance?(parameters: P): Promise<void>;
   /** Those parameters that the corpus depends on, so that tasks which differ in others share it. */
@@ -77,6 +121,23 @@ export interface TaskDefinition<P extends TaskParameters = TaskParameters> {
   examples(parameters: Partial<P>, seed: number, files?: Files): Promise<Examples>;
   /** The text that a model answers: for 'next-token' after its in-context examples, for 'classes' the text alone. */
   prompt(item: Item, examples: readonly Example[]): string;
+  /** Grades an answer in words or numbers. Default: right where it equals the truth but for white space at the ends. */
+  grade?(answer: string, truth: string, item: Item, parameters: Partial<P>): Grade;
+  /** Those parameters that grading depends on; by default none. */
+  gradeParameters?(parameters: P): Partial<P>;
+  /** Tokens that an answer in words may have; default 32. */
+  readonly answerTokens?: number;
+  /**
+   * Texts that end an answer in words, because the next question would begin there: a model that is shown examples goes
+   * on with another.
+   */
+  readonly answerStops?: readonly string[];
+  /** The best answers there are to the items of a split, by who knows how the data were made. */
+  oracle?(parameters: Partial<P>, seed: number, split: Split): Promise<Label[]>;
+  /** The item in other words: as many ways as there are. Needs `exampleParameters` alone. */
+  paraphrases?(item: Item, parameters: Partial<P>): string[];
+  /** Whether {@link paraphrases} gives any with these parameters; by default where it is defined. */
+  hasParaphrases?(parameters: P): boolean;
 }
 
 /** Where this machine has the file that a parameter names. */

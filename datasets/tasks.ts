@@ -1,15 +1,36 @@
-/** @file The registry of tasks: adding one is its file and one entry here. */
+/** @file The registry of tasks: whatever the files of tasks/ define, and what users bring along. */
+import { readdir } from 'node:fs/promises';
 import { closest, distance } from 'fastest-levenshtein';
 import { UserError } from '../base/errors.js';
-import { classification } from './classification.js';
-import { dialects } from './dialects.js';
 import type { TaskDefinition } from './task.js';
 
-export const tasks: Readonly<Record<string, TaskDefinition>> = { dialects, classification };
+/** A file of tasks/ exports as default what it defines: a task, or several. */
+async function definitions(): Promise<TaskDefinition[]> {
+  const room = new URL('./tasks/', import.meta.url);
+  const files = (await readdir(room)).filter((name) => /^[a-z0-9-]+\.(ts|js)$/.test(name)).sort();
+  const modules = await Promise.all(
+    files.map(
+      (name) => import(new URL(name, room).href) as Promise<{ default: TaskDefinition | TaskDefinition[] }>,
+    ),
+  );
+  return modules.flatMap((module) => module.default);
+}
+
+/** Those that come with Temper. */
+export const tasks: Readonly<Record<string, TaskDefinition>> = Object.fromEntries(
+  (await definitions()).map((task) => [task.name, task]),
+);
+
+const brought = new Map<string, TaskDefinition>();
+
+/** Makes a user's task known to this process under the name that its stages have in their keys. */
+export function registerTask(name: string, task: TaskDefinition): void {
+  brought.set(name, task);
+}
 
 /** Throws a UserError that lists the tasks there are. */
 export function taskNamed(name: string): TaskDefinition {
-  const task = Object.hasOwn(tasks, name) ? tasks[name] : undefined;
+  const task = brought.get(name) ?? (Object.hasOwn(tasks, name) ? tasks[name] : undefined);
   if (task !== undefined) return task;
   const names = Object.keys(tasks);
   const near = closest(name, names);

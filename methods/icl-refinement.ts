@@ -1,11 +1,10 @@
 /** @file ICL refinement: the strong model relabels each item after seeing other items with their weak labels. */
 import { z } from 'zod';
-import { defineMethod } from './method.js';
+import { defineMethod } from './definition/method.js';
 
-export const iclRefinement = defineMethod({
+export default defineMethod({
   name: 'icl-refinement',
-  role: 'method',
-  requires: 'next-token',
+  answers: ['next-token', 'text', 'number'],
   summary:
     'Let the strong model relabel B from weakly labelled examples in its context, then fine-tune it on that.',
   source: 'Somerstep et al. 2024 (arXiv 2405.16236), algorithm 1',

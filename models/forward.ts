@@ -1,12 +1,12 @@
 /** @file Models as plain forward graphs, of any batch and any length. */
 import type { GraphProto } from '../onnx/onnx_pb.js';
 import { encodeGraph } from '../onnx/encode.js';
-import { Graph } from '../onnx/graph.js';
+import { Graph, type Value } from '../onnx/graph.js';
 import { crossEntropy, reshape } from '../onnx/operators/index.js';
 import type { Lookup } from '../onnx/program.js';
 import type { Tensors } from '../onnx/trainer.js';
 import { gptFinalNorm, type GptConfig, gptHidden, gptLogits } from './gpt.js';
-import { type Head, headLogits, modelParameters } from './heads.js';
+import { type Head, headLogits, lastRows, modelParameters } from './heads.js';
 
 /** Parameters as stored initializers, or as inputs that are fed at every run. */
 type Weights = 'fed' | Tensors;
@@ -46,6 +46,25 @@ export function languageModelLossGraph(config: GptConfig, weights: Weights): Gra
   const rows = gptFinalNorm(parameters, gptHidden(config, parameters, tokens));
   const losses = crossEntropy(gptLogits(parameters, rows), reshape(targets, ['batch·length']));
   return finish(graph, { losses: reshape(losses, ['batch', 'length']) }, weights);
+}
+
+/** `tokens` [batch, length], `last` [batch] → `activations` [batch, width]: the residual stream after a block (0: none). */
+export function activationsGraph(
+  config: GptConfig,
+  head: Head | undefined,
+  layer: number,
+  weights: Weights,
+): GraphProto {
+  if (!(layer >= 0 && layer <= config.layers)) {
+    throw new RangeError(`the model has layers 0 to ${config.layers}, and ${layer} was asked for`);
+  }
+  const graph = new Graph();
+  const tokens = graph.input('tokens', 'int32', ['batch', 'length']);
+  const last = graph.input('last', 'int32', ['batch']);
+  const parameters = declareParameters(graph, config, head);
+  const streams: Value[] = [];
+  gptHidden(config, parameters, tokens, { layer: (stream) => streams.push(stream) });
+  return finish(graph, { activations: lastRows(streams[layer]!, { tokens, last }) }, weights);
 }
 
 /** `tokens` [batch, length], `last` [batch] and, for choices, `choices` [batch, choices] → `logits` of the head. */

@@ -42,15 +42,17 @@ export function modelParameters(config: GptConfig, head?: Head): ParameterSpec[]
   ];
 }
 
-/** A language model's parameters under a new head. A classifier starts at zero: every class equally likely. */
+/**
+ * Parameters under a head. A classifier that is not there yet starts at zero: every class equally likely.
+ * @param parameters of a language model, or of a model that has this head already
+ */
 export function withHead(config: GptConfig, head: Head, parameters: Tensors): Tensors {
   return Object.fromEntries(
     modelParameters(config, head).map(({ name, shape }): [string, Tensors[string]] => {
-      const fresh = { shape, data: new Float32Array(sizeOf(shape)) };
-      if (name.startsWith('classifier.')) return [name, fresh];
       const known = parameters[name];
-      if (known === undefined) throw new Error(`the language model has no parameter "${name}"`);
-      return [name, known];
+      if (known?.shape.join() === shape.join()) return [name, known];
+      if (name.startsWith('classifier.')) return [name, { shape, data: new Float32Array(sizeOf(shape)) }];
+      throw new Error(`the language model has no parameter "${name}"`);
     }),
   );
 }
@@ -81,7 +83,7 @@ export function headLogits(config: GptConfig, head: Head, parameters: Lookup, in
 }
 
 /** Row b·T + last[b] of each sequence: [B, D]. */
-function lastRows(hidden: Value, { tokens, last }: HeadInputs): Value {
+export function lastRows(hidden: Value, { tokens, last }: HeadInputs): Value {
   const { graph } = tokens;
   const [batch, length] = tokens.shape as [Dim, Dim];
   const starts = mul(range(graph, sizeScalar(tokens, batch), batch), sizeScalar(tokens, length)); // [B]

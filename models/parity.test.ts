@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseDevice } from '../onnx/device.js';
-import type { Graph, Value } from '../onnx/graph.js';
+import type { Value } from '../onnx/graph.js';
 import * as o from '../onnx/operators/index.js';
 import type { TrainingProgram } from '../onnx/program.js';
 import { closeSessions } from '../onnx/session.js';
@@ -106,12 +106,12 @@ function classStep(step: number): Batch {
   return choiceBatch(rows, { length, choices: classes });
 }
 
-function softCrossEntropy(_graph: Graph, { logits, targets }: LossInputs): Value {
-  return o.neg(o.reduceMean(o.reduceSum(o.mul(targets, o.logSoftmax(logits)), [1])));
+function softCrossEntropy({ logits, targets }: LossInputs): Value {
+  return o.neg(o.reduceSum(o.mul(targets, o.logSoftmax(logits)), [1]));
 }
 
 /** As methods/ has it, for a batch whose quantile lies between two of its rows. */
-function confidenceLoss(graph: Graph, { logits, targets, progress }: LossInputs): Value {
+function confidenceLoss({ graph, logits, targets, progress }: LossInputs): Value {
   const p0 = o.detach(o.reshape(o.slice(o.softmax(logits), 1, 0, 1), [batch]));
   const position = o.mul(o.reduceMean(o.slice(targets, 1, 1, 2)), batch - 1);
   const sorted = o.topK(p0, batch, 0, false).values;
@@ -123,7 +123,7 @@ function confidenceLoss(graph: Graph, { logits, targets, progress }: LossInputs)
   const own = o.concat([isFirst, o.sub(1, isFirst)], 1);
   const alpha = o.mul(o.min(o.div(progress, confidence.warmup), 1), confidence.alpha);
   const mixed = o.add(o.mul(targets, o.sub(1, alpha)), o.mul(own, alpha));
-  return softCrossEntropy(graph, { logits, targets: mixed, progress });
+  return softCrossEntropy({ graph, logits, targets: mixed, progress });
 }
 
 async function train(program: TrainingProgram, parameters: Tensors, batchOf: (step: number) => Batch) {

@@ -10,7 +10,6 @@ import {
   mul,
   reduceMean,
   reduceSum,
-  reshape,
 } from '../onnx/operators/index.js';
 import { buildTrainingProgram, type TrainingProgram } from '../onnx/program.js';
 import type { Schedule } from '../onnx/schedule.js';
@@ -143,6 +142,7 @@ function predictedPositions(
 }
 
 export interface LossInputs {
+  readonly graph: Graph;
   /** [B, C] */
   readonly logits: Value;
   /** [B, C] probabilities. */
@@ -151,21 +151,29 @@ export interface LossInputs {
   readonly progress: Value;
 }
 
-/** A method's loss: a scalar over the whole batch. */
-export type LossBuilder = (graph: Graph, inputs: LossInputs) => Value;
+/** A method's loss: a number for each item of the batch, [B]. */
+export type LossBuilder = (inputs: LossInputs) => Value;
 
 export interface ChoiceSize {
   /** Tokens in a row, padding included. */
   readonly length: number;
   /** Tokens to choose from, or classes. */
   readonly choices: number;
+  /** Whether rows count differently. */
+  readonly weighted?: boolean;
 }
 
 /** Training on choices among tokens, or on classes; reports also the share of rows that agree with their target. */
 export function choiceProgram(
   config: GptConfig,
   head: Head,
-  { length, choices, loss, training }: ChoiceSize & { loss: LossBuilder; training: Training },
+  {
+    length,
+    choices,
+    weighted = false,
+    loss,
+    training,
+  }: ChoiceSize & { loss: LossBuilder; training: Training },
 ): TrainingProgram {
   const { batch } = training;
   return buildTrainingProgram({
@@ -177,6 +185,7 @@ export function choiceProgram(
         ? [{ name: 'choices', dtype: 'int32' as const, shape: [batch, choices] }]
         : []),
       { name: 'targets', dtype: 'float32', shape: [batch, choices] },
+      ...(weighted ? [{ name: 'weights', dtype: 'float32' as const, shape: [batch] }] : []),
     ],
     loss: (graph, parameters, inputs, { progress }) => {
       const targets = inputs('targets');
@@ -186,7 +195,9 @@ export function choiceProgram(
         choices: head.kind === 'choices' ? inputs('choices') : undefined,
       });
       const agreement = reduceMean(cast(equal(argMax(logits), argMax(targets)), 'float32'));
-      return { total: reshape(loss(graph, { logits, targets, progress }), []), metrics: { agreement } };
+      const losses = loss({ graph, logits, targets, progress }); // [B]
+      const counted = weighted ? mul(losses, inputs('weights')) : losses;
+      return { total: reduceMean(counted), metrics: { agreement } };
     },
     ...optimization(training),
   });
@@ -199,10 +210,15 @@ export interface ChoiceRow {
   readonly choices?: readonly number[];
   /** A probability for each choice or class. */
   readonly target: readonly number[];
+  /** How much it counts; for programs whose rows are weighted. Default 1. */
+  readonly weight?: number;
 }
 
 /** Items as a step of {@link choiceProgram} takes them. */
-export function choiceBatch(rows: readonly ChoiceRow[], { length, choices }: ChoiceSize): Batch {
+export function choiceBatch(
+  rows: readonly ChoiceRow[],
+  { length, choices, weighted = false }: ChoiceSize,
+): Batch {
   const tokens = new Int32Array(rows.length * length);
   const last = new Int32Array(rows.length);
   const options = new Int32Array(rows.length * choices);
@@ -222,5 +238,12 @@ export function choiceBatch(rows: readonly ChoiceRow[], { length, choices }: Cho
     options.set(row.choices ?? [], r * choices);
     targets.set(row.target, r * choices);
   });
-  return { tokens, last, targets, ...(chooses ? { choices: options } : {}) };
+  const weights = Float32Array.from(rows, ({ weight = 1 }) => weight);
+  return {
+    tokens,
+    last,
+    targets,
+    ...(weighted ? { weights } : {}),
+    ...(chooses ? { choices: options } : {}),
+  };
 }

@@ -11,6 +11,7 @@ export const stageVersions: Record<StageKind, number> = {
   finetune: 1,
   label: 1,
   refine: 1,
-  evaluate: 1,
-  score: 1,
+  relabel: 1,
+  evaluate: 2,
+  score: 2,
 };

@@ -2,9 +2,9 @@
 import { UserError } from '../base/errors.js';
 import { hashOf, type JsonObject } from '../base/json.js';
 import { taskNamed } from '../datasets/tasks.js';
-import type { TaskDefinition } from '../datasets/task.js';
-import type { Control, Method } from '../methods/method.js';
-import { controls, methods } from '../methods/registry.js';
+import type { AnswerKind, TaskDefinition } from '../datasets/task.js';
+import type { Control, Described, Method, MethodTask } from '../methods/definition/method.js';
+import { controls, methods } from '../methods/definition/registry.js';
 import { architectures, type Architecture } from '../models/architectures.js';
 import { withoutDefaults } from '../spec/defaults.js';
 import type { LoadedSweep, SweepMethod, SweepModel, SweepTask } from '../spec/index.js';
@@ -31,7 +31,13 @@ export interface Plan {
 }
 
 /** B is labelled and refined in so many parts: what a killed worker repeats is one of them. */
-const shardsOf = { 'next-token': 2, classes: 4 } as const;
+const shardsOf: Record<AnswerKind, number> = {
+  'next-token': 2,
+  classes: 4,
+  preference: 4,
+  text: 4,
+  number: 1,
+};
 
 /**
  * Builds the plan of a sweep. Pure: the same sweep and file contents give the same plan, whatever the order of
@@ -44,14 +50,22 @@ export function planSweep(sweep: LoadedSweep, fingerprints: Fingerprints): Plan 
   const data: Plan['data'] = [];
   const tasks = sweep.tasks.map((task) => cellTask(task, fingerprints));
   checkApplicable(sweep);
+  const models = Object.fromEntries(
+    Object.entries(sweep.models).map(([label, model]) => [label, cellModel(model)]),
+  );
 
   // Cells that share pretrained models stand next to each other, so that batches share as few stages as can be.
   for (const pair of sweep.pairs) {
     for (const seed of sweep.seeds) {
       sweep.tasks.forEach((task, index) => {
-        const weak = cellModel(sweep.models[pair.weak]!);
-        const strong = cellModel(sweep.models[pair.strong]!);
-        const plan = new CellPlan(pool, { task: tasks[index]!, weak, strong, seed, device: sweep.device });
+        const plan = new CellPlan(pool, {
+          task: tasks[index]!,
+          weak: models[pair.weak]!,
+          strong: models[pair.strong]!,
+          models,
+          seed,
+          device: sweep.device,
+        });
         const id = `${task.label} ${pair.weak}→${pair.strong} seed ${seed}`;
         cells.push({ id, trials: trialsOf(id, task, pair, seed, plan, sweep) });
         data.push({ task: task.label, seed, items: plan.data().key });
@@ -101,13 +115,16 @@ function trialsOf(
     evaluation: evaluation.key,
   });
   return [
-    trial('weak', 'weak supervisor', {}, plan.evaluate(plan.weakSupervisor())),
+    trial('weak', 'weak supervisor', {}, plan.evaluateWeak()),
     trial('ceiling', 'ceiling', {}, plan.evaluate(plan.ceiling('B'))),
     ...sweep.methods.map((chosen) =>
       trial('method', chosen.label, chosen.values, methodNamed(chosen).evaluation(plan, chosen.parameters)),
     ),
     ...sweep.controls
-      .filter((chosen) => applies(controlNamed(chosen), task))
+      .filter(
+        (chosen) =>
+          chosen.standard !== true || refusal(controlNamed(chosen), task, chosen.parameters) === undefined,
+      )
       .map((chosen) =>
         trial(
           'control',
@@ -131,32 +148,59 @@ function controlNamed({ name }: SweepMethod): Control {
   return control;
 }
 
-/** Controls that a task has no use for are left out (`standard` names them all); methods are asked for by name. */
-function applies(entry: Method | Control, task: SweepTask): boolean {
-  return entry.requires === undefined || entry.requires === taskNamed(task.definition).answer;
+/** Why a method or control cannot work on a task; undefined where it can. */
+function refusal(entry: Described, task: SweepTask, parameters: JsonObject): string | undefined {
+  const definition = taskNamed(task.definition);
+  const { answer } = definition;
+  if (entry.answers !== undefined && !entry.answers.includes(answer)) {
+    return `it works on tasks answered by ${listed(entry.answers)}, and this one is answered by ${answer}`;
+  }
+  const seen: MethodTask = {
+    name: task.name,
+    definition: task.definition,
+    answer,
+    hasOracle: definition.oracle !== undefined,
+    hasParaphrases: definition.hasParaphrases?.(task.parameters) ?? definition.paraphrases !== undefined,
+  };
+  return entry.refuses?.(seen, parameters);
 }
 
+function listed(names: readonly string[]): string {
+  return names.length === 1 ? names[0]! : `${names.slice(0, -1).join(', ')} or ${names.at(-1)!}`;
+}
+
+/**
+ * Methods are asked for by name, so one that a task cannot carry is a mistake. So is a control that is named; of
+ * `standard` those that a task has no use for are left out.
+ */
 function checkApplicable(sweep: LoadedSweep): void {
-  const mistakes = sweep.methods.flatMap((chosen) =>
-    sweep.tasks
-      .filter((task) => !applies(methodNamed(chosen), task))
-      .map(
-        (task) =>
-          `method ${chosen.name} needs a task answered by the next token, and task ${task.name} ` +
-          `(${task.definition}) is answered by ${taskNamed(task.definition).answer}`,
-      ),
+  const named = [
+    ...sweep.methods.map((chosen) => ({ chosen, what: 'method', entry: methodNamed(chosen) as Described })),
+    ...sweep.controls
+      .filter(({ standard }) => standard !== true)
+      .map((chosen) => ({ chosen, what: 'control', entry: controlNamed(chosen) as Described })),
+  ];
+  const mistakes = named.flatMap(({ chosen, what, entry }) =>
+    sweep.tasks.flatMap((task) => {
+      const why = refusal(entry, task, chosen.parameters);
+      return why === undefined
+        ? []
+        : [`${what} ${chosen.name} cannot work on task ${task.name} (${task.definition}): ${why}`];
+    }),
   );
   if (mistakes.length > 0) {
     throw new UserError(
-      `${[...new Set(mistakes)].join('\n')}\nLeave the method out, or put the task into a sweep of its own.`,
+      `${[...new Set(mistakes)].join('\n')}\nLeave it out, or put the task into a sweep of its own.`,
     );
   }
 }
 
 function cellModel(model: SweepModel): CellModel {
+  if (model.answers !== undefined)
+    return { label: model.label, base: {}, finetune: {}, pooling: '', answers: model.answers };
   const schema = architectures[model.architecture as Architecture];
   // Pooling belongs to the head, which pretraining does not see.
-  const { pooling, ...body } = schema.parse(model.parameters);
+  const { pooling = '', ...body } = schema.parse(model.parameters) as JsonObject & { pooling?: string };
   return {
     label: model.label,
     base: {
@@ -194,6 +238,7 @@ function cellTask(task: SweepTask, fingerprints: Fingerprints): CellTask {
     parameters: keyed(definition, definition.exampleParameters(named) as JsonObject),
     corpusParameters: keyed(definition, definition.corpusParameters(named) as JsonObject),
     files,
+    grading: keyed(definition, (definition.gradeParameters?.(named) ?? {}) as JsonObject),
     shards: shardsOf[definition.answer],
   };
 }

@@ -1,7 +1,16 @@
 /** @file What a stage is, and how its key follows from what it was asked to do. */
 import { hashOf, type JsonObject } from '../base/json.js';
 
-export const stageKinds = ['shard', 'pretrain', 'finetune', 'label', 'refine', 'evaluate', 'score'] as const;
+export const stageKinds = [
+  'shard',
+  'pretrain',
+  'finetune',
+  'label',
+  'refine',
+  'relabel',
+  'evaluate',
+  'score',
+] as const;
 export type StageKind = (typeof stageKinds)[number];
 
 /** Where numbers come from: part of a key, since other devices add in another order. */
@@ -28,6 +37,8 @@ export interface Stage {
   readonly title: string;
   /** Where this machine finds a file that the parameters name by its digest. Not part of the key. */
   readonly paths?: Record<string, string>;
+  /** Where this machine finds a user's module whose digest a name in the parameters ends in. Not part of the key. */
+  readonly modules?: Record<string, string>;
 }
 
 /** sha256 of the canonical JSON of {kind, version, params, device class, keys of its inputs}. */

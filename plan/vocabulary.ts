@@ -1,6 +1,6 @@
 /** @file What a sweep file can name: every method, control, task and architecture there is. */
 import { tasks } from '../datasets/tasks.js';
-import { controls, methods } from '../methods/registry.js';
+import { controls, methods } from '../methods/definition/registry.js';
 import { architectures } from '../models/architectures.js';
 import type { Vocabulary } from '../spec/vocabulary.js';
 
@@ -18,6 +18,9 @@ const generated = Object.fromEntries(Object.entries(tasks).filter(([, task]) => 
 export const vocabulary: Vocabulary = {
   methods: parametersOf(methods),
   controls: parametersOf(controls),
+  standard: Object.fromEntries(
+    Object.values(controls).flatMap(({ name, standard }) => (standard === undefined ? [] : [[name, standard]])),
+  ),
   generators: parametersOf(generated),
   fileTasks: parametersOf(overFiles),
   architectures,

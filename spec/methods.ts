@@ -8,6 +8,7 @@ import type { Reporter } from './mistakes.js';
 import { describeValue } from './phrase.js';
 import type { Span } from './source.js';
 import { nearest } from './suggest.js';
+import type { Vocabulary } from './vocabulary.js';
 import type { Located, LocatedMap } from './yaml.js';
 
 /** A method or a control with one choice of its parameters. */
@@ -18,6 +19,8 @@ export interface SweepMethod {
   /** What lists gave, and whatever else tells the sweep's uses of one method apart; in the method's own order. */
   values: JsonObject;
   parameters: JsonObject;
+  /** Whether it came with `controls: standard`, and not by its name. */
+  standard?: boolean;
 }
 
 interface Use {
@@ -66,14 +69,15 @@ export function readMethods(
   return uses.map((use) => describeUse(use, uses, registry));
 }
 
-/** The controls that `standard` stands for: all there are, with their defaults. */
-export function standardControls(registry: Record<string, z.ZodObject>): SweepMethod[] {
-  return Object.entries(registry).map(([name, schema]) => ({
-    label: name,
-    name,
-    values: {},
-    parameters: schema.parse({}) as JsonObject,
-  }));
+/** The controls that `standard` stands for: all there are, with their defaults or with the choices that they name. */
+export function standardControls({ controls, standard = {} }: Vocabulary): SweepMethod[] {
+  const uses = Object.entries(controls).flatMap(([name, schema]) =>
+    (standard[name] ?? [{}]).map((chosen): Use => {
+      const parameters = schema.parse(chosen) as JsonObject;
+      return { name, variant: { parameters, values: {}, files: {} } };
+    }),
+  );
+  return uses.map((use) => ({ ...describeUse(use, uses, controls), standard: true }));
 }
 
 function nameAndParameters(item: Located, path: string, what: string, known: string[], report: Reporter) {

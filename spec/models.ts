@@ -25,6 +25,8 @@ export interface SweepModel {
   parameters: JsonObject;
   pretrain: PretrainSettings;
   finetune: FinetuneSettings;
+  /** Of a supervisor whose answers stand in the data: their name there. It has no architecture. */
+  answers?: string;
 }
 
 /** Labels of two models. */

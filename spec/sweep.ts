@@ -171,7 +171,7 @@ function readControls(section: Located | undefined, vocabulary: Vocabulary, repo
     return [];
   }
   if (word === 'none') return [];
-  if (section === undefined || word === 'standard') return standardControls(vocabulary.controls);
+  if (section === undefined || word === 'standard') return standardControls(vocabulary);
   return readMethods(section, 'controls', 'control', vocabulary.controls, report);
 }
 

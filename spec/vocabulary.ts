@@ -1,5 +1,6 @@
 /** @file What the sweep language can talk about. The language is here; its words are handed in by whoever can act on them. */
 import type { z } from 'zod';
+import type { JsonObject } from '../base/json.js';
 
 /**
  * Registries of name → parameters. Whatever the schemas say is what a sweep may say: unknown keys are refused whether
@@ -8,8 +9,9 @@ import type { z } from 'zod';
  */
 export interface Vocabulary {
   methods: Record<string, z.ZodObject>;
-  /** `controls: standard` means all of these with their defaults. */
   controls: Record<string, z.ZodObject>;
+  /** `controls: standard` means all controls with their defaults, or with each of the choices that stand here. */
+  standard?: Record<string, readonly JsonObject[]>;
   /** Tasks made by a generator: `{ generator: dialects, … }`. */
   generators: Record<string, z.ZodObject>;
   /** Tasks over a file of the user's: `{ type: classification, file: …, … }`. */

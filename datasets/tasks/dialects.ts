@@ -1,7 +1,7 @@
 /** @file The built-in task `dialects`: a small language, drawn from a seed, whose speakers disagree on endings. */
 import { z } from 'zod';
-import { Random } from '../base/random.js';
-import { bySplit, splits, type Example, type Examples, type Item, type TaskDefinition } from './task.js';
+import { Random } from '../../base/random.js';
+import { bySplit, splits, type Example, type Examples, type Item, type TaskDefinition } from '../task.js';
 
 const consonants = [...'bdfgklmprtvz'];
 const vowels = [...'aeiou'];
@@ -60,7 +60,7 @@ const exampleParameters = z.object(exampleShape);
  * A dialect k of K gives each of N nouns one of two endings, at random. A document is one dialect's: different nouns
  * in random order, each followed by its form, some endings wrong. Who reads enough of a document knows its dialect.
  */
-export const dialects: TaskDefinition<Parameters> = {
+const dialects: TaskDefinition<Parameters> = {
   name: 'dialects',
   summary: 'A generated language of dialects: which of two endings does this dialect give this noun?',
   parameters,
@@ -139,3 +139,5 @@ function languageOf(p: { dialects: number; nouns: number }, seed: number): numbe
     return Array.from({ length: p.nouns }, () => random.integer(endings.length));
   });
 }
+
+export default dialects;

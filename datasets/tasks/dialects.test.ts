@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { dialects } from './dialects.js';
-import { splits, type Item, type Truth } from './task.js';
+import dialects from './dialects.js';
+import { splits, type Item, type Truth } from '../task.js';
 
 const defaults = dialects.parameters.parse({});
 

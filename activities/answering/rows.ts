@@ -1,10 +1,11 @@
 /** @file How items are put to a model: tokens of the prompt, and the tokens or classes to choose from. */
-import { UserError } from '../base/errors.js';
-import type { Example, Item, TaskDefinition } from '../datasets/task.js';
-import type { GptConfig } from '../models/gpt.js';
-import type { Head } from '../models/heads.js';
-import type { PredictedRow } from '../models/predict.js';
-import type { Tokenizer } from '../models/tokenizer.js';
+import { UserError } from '../../base/errors.js';
+import type { Example, Item, TaskDefinition } from '../../datasets/task.js';
+import type { GptConfig } from '../../models/gpt.js';
+import type { Head } from '../../models/heads.js';
+import type { PredictedRow } from '../../models/predict.js';
+import type { LanguageModelRow } from '../../models/training.js';
+import type { Tokenizer } from '../../models/tokenizer.js';
 
 interface Reader {
   readonly config: GptConfig;
@@ -34,6 +35,26 @@ export function rowOf(
     );
   }
   return { tokens, choices: item.choices.map((choice) => tokenOf(tokenizer, choice)) };
+}
+
+/**
+ * An item with each of its classes' names behind it, only the names counting: what a language model without a head is
+ * asked. Where text and name do not fit, the text's beginning is left out.
+ */
+export function classRowsOf(
+  task: TaskDefinition,
+  { config, tokenizer }: Reader,
+  item: Item,
+  examples: readonly Example[],
+): LanguageModelRow[] {
+  const prompt = tokenizer.encode(`${task.prompt(item, examples)}\n`);
+  return item.choices.map((choice) => {
+    const name = tokenizer.encode(choice).slice(0, config.context - 1);
+    const room = config.context - 1 - name.length;
+    const kept = room === 0 ? [] : prompt.slice(-room);
+    const tokens = [tokenizer.bos, ...kept, ...name];
+    return { tokens, weights: tokens.map((_, place) => (place > kept.length ? 1 : 0)) };
+  });
 }
 
 function tokenOf(tokenizer: Tokenizer, choice: string): number {

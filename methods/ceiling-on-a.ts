@@ -1,0 +1,12 @@
+/** @file The strong model trained on what the weak supervisor learnt from. */
+import { z } from 'zod';
+import { defineControl } from './definition/method.js';
+
+export default defineControl({
+  name: 'ceiling-on-a',
+  summary:
+    "The strong model fine-tuned on A's ground truth, that is, on what the weak supervisor learnt from.",
+  source: 'openai/weak-to-strong, train_simple.py',
+  parameters: z.object({}),
+  evaluation: (cell) => cell.evaluate(cell.ceiling('A')),
+});
