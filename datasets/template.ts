@@ -26,7 +26,7 @@ export function templateOf(source: string): TextTemplate {
       cause: error,
     });
   }
-  const variables = [...new Set(freePaths(template.parsed, new Set()))].sort();
+  const variables = [...new Set(freePaths(template.parsed as unknown as Node, new Set()))].sort();
   const fields = variables.filter((path) => path.includes('.'));
   return {
     variables,

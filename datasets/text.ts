@@ -46,7 +46,7 @@ async function bytesOf(path: string): Promise<AsyncIterable<Buffer>> {
 
 async function* unpacked(path: string, bytes: NodeJS.ReadableStream): AsyncGenerator<Buffer> {
   const gunzip = createGunzip();
-  bytes.on('error', (error) => gunzip.destroy(error)).pipe(gunzip);
+  bytes.on('error', (error: Error) => gunzip.destroy(error)).pipe(gunzip);
   try {
     yield* gunzip as AsyncIterable<Buffer>;
   } catch (error) {

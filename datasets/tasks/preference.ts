@@ -1,0 +1,2 @@
+/** @file The task `preference`. */
+export { preference as default } from '../preference.js';
