@@ -23,11 +23,11 @@ export default defineMethod({
     'Agrawal et al. 2024, EnsemW2S (arXiv 2410.04571): AdaBoost over weak supervisors; Zhu et al. 2009: SAMME; Breiman 1996: bagging',
   answers: ['next-token', 'classes', 'preference', 'text', 'number'],
   refuses: ({ answer }, { combine: how }) => {
-    if (answer === 'text' && how === 'mean')
-      return 'answers in words have no mean; ask for combine: vote or boost';
     if (answer === 'number' && how !== 'mean')
       return 'two numbers are hardly ever equal; ask for combine: mean';
-    return undefined;
+    if (answer !== 'text' || how === 'vote') return undefined;
+    const why = how === 'mean' ? 'answers in words have no mean' : 'boosting counts errors among classes';
+    return `${why}; ask for combine: vote`;
   },
   parameters: z.object({
     supervisors: z.int().min(2).default(3).describe('how many'),

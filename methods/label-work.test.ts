@@ -337,6 +337,10 @@ describe('before anything runs', () => {
 
   it('an ensemble combines what can be combined', () => {
     expect(refusal(ensemble, task('text'), { combine: 'mean' })).toMatch(/no mean/);
+    expect(refusal(ensemble, task('text'), { combine: 'boost' })).toMatch(
+      /among classes; ask for combine: vote/,
+    );
+    expect(refusal(ensemble, task('text'))).toBeUndefined();
     expect(refusal(ensemble, task('number'))).toMatch(/combine: mean/);
     expect(refusal(ensemble, task('number'), { combine: 'mean' })).toBeUndefined();
     expect(refusal(ensemble, task('classes'))).toBeUndefined();
