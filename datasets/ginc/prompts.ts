@@ -44,6 +44,7 @@ export const publishedPrompts = {
 export function* drawPrompts(ginc: Ginc, request: PromptRequest, seed: number): Generator<Prompt> {
   const { inDistribution, length, examples } = request;
   const source = new PromptSource(ginc);
+  const listener = new Listener(ginc);
   const before = seed === 0 ? publishedBefore(request) : undefined;
   const random =
     before === undefined
@@ -52,7 +53,8 @@ export function* drawPrompts(ginc: Ginc, request: PromptRequest, seed: number): 
   for (const kind of before ?? []) for (let i = 0; i < publishedPrompts.each; i++) source.pass(kind, random);
   for (;;) {
     const drawn = source.draw(request, random);
-    yield { ...drawn, ...source.answer(length, drawn) };
+    const asked = { ...drawn, symbols: drawn.symbols.slice(1 - length) };
+    yield { ...drawn, ...rightAnswer(ginc, listener, asked) };
   }
 }
 
@@ -73,20 +75,16 @@ function publishedBefore(wanted: PromptRequest): PromptRequest[] | undefined {
   return undefined;
 }
 
-type Drawn = Pick<Prompt, 'concept' | 'startSlot' | 'symbols'>;
-
 class PromptSource {
   readonly #ginc: Ginc;
   readonly #walkers: readonly Walker[];
-  readonly #listener: Listener;
 
   constructor(ginc: Ginc) {
     this.#ginc = ginc;
-    this.#listener = new Listener(ginc);
     this.#walkers = [...ginc.known, ...ginc.unknown].map((concept) => new Walker(concept));
   }
 
-  draw(request: PromptRequest, random: NumpyRandom): Drawn {
+  draw(request: PromptRequest, random: NumpyRandom): Question {
     return request.inDistribution ? this.#drawKnown(request, random) : this.#drawUnknown(request, random);
   }
 
@@ -103,7 +101,7 @@ class PromptSource {
   }
 
   /** Examples walk through the concept from a slot that is the prompt's and a value of their own. */
-  #drawKnown({ length, examples }: PromptRequest, random: NumpyRandom): Drawn {
+  #drawKnown({ length, examples }: PromptRequest, random: NumpyRandom): Question {
     const { known, settings } = this.#ginc;
     const concept = random.integer(0, known.length);
     const startSlot = random.integer(1, settings.slots);
@@ -117,7 +115,7 @@ class PromptSource {
   }
 
   /** Examples are slots at random of one value each: what follows what is no concept's. */
-  #drawUnknown({ length, examples }: PromptRequest, random: NumpyRandom): Drawn {
+  #drawUnknown({ length, examples }: PromptRequest, random: NumpyRandom): Question {
     const { known, unknown, settings } = this.#ginc;
     const concept = random.integer(0, unknown.length);
     const symbols: number[] = [];
@@ -128,15 +126,28 @@ class PromptSource {
     }
     return { concept: known.length + concept, startSlot: null, symbols: symbols.slice(0, -2) };
   }
+}
 
-  /** Knowing the concept and where the question began, but not at which value. */
-  answer(length: number, { concept, startSlot, symbols }: Drawn): Pick<Prompt, 'label' | 'possible'> {
-    const { known, unknown } = this.#ginc;
-    const speaker = concept < known.length ? known[concept] : unknown[concept - known.length];
-    if (speaker === undefined) throw new RangeError(`there is no concept ${concept}`);
-    const start = startSlot === null ? startInAnyState(this.#ginc) : startInSlot(this.#ginc, startSlot);
-    const { logLikelihood, next } = this.#listener.hear(speaker, symbols.slice(1 - length), start);
-    // The published code takes the argmax of NaN where a question is impossible: 0, the delimiter.
-    return { label: likeliest(next), possible: logLikelihood > -Infinity };
-  }
+/** What is asked: the last words of a prompt, and who may have said them. */
+export interface Question {
+  /** Counted over the known concepts, then the unknown ones. */
+  readonly concept: number;
+  /** Where the question begins; null: anywhere, the delimiters included. */
+  readonly startSlot: number | null;
+  readonly symbols: readonly number[];
+}
+
+/** The published label: what the concept most probably says next, where slot and concept are known, but no value is. */
+export function rightAnswer(
+  ginc: Ginc,
+  listener: Listener,
+  { concept, startSlot, symbols }: Question,
+): Pick<Prompt, 'label' | 'possible'> {
+  const { known, unknown } = ginc;
+  const speaker = concept < known.length ? known[concept] : unknown[concept - known.length];
+  if (speaker === undefined) throw new RangeError(`there is no concept ${concept}`);
+  const start = startSlot === null ? startInAnyState(ginc) : startInSlot(ginc, startSlot);
+  const { logLikelihood, next } = listener.hear(speaker, symbols, start);
+  // The published code takes the argmax of NaN where a question is impossible: 0, the delimiter.
+  return { label: likeliest(next), possible: logLikelihood > -Infinity };
 }
