@@ -50,7 +50,7 @@ export function timeOf(family: Family, n: number): number {
 export function fitDecay(curve: LogCurve, family: Family, withPlateau = true): DecayFit {
   const times = curve.n.map((n) => timeOf(family, n));
   const lowest = Math.exp(Math.min(...curve.logs));
-  const plateaus = withPlateau ? [0.9, 0.3, 1e-3].map((share) => share * lowest) : [0];
+  const plateaus = withPlateau ? [0.9, 1e-2].map((share) => share * lowest) : [0];
   const fits = plateaus.map((c) => descend(times, curve, startAt(times, curve, c)));
   const best = fits.reduce((least, fit) => (fit.squares < least.squares ? fit : least));
   const [a, b, c] = best.logarithms.map(Math.exp) as [number, number, number | undefined];
@@ -94,7 +94,7 @@ function startAt(times: readonly number[], { logs }: LogCurve, c: number): Logar
 function descend(times: readonly number[], curve: LogCurve, start: Logarithms): Point {
   let here: Point = { logarithms: start, squares: squaresAt(times, curve, start) };
   let damping = 1e-3;
-  for (let step = 0; step < 200 && damping < 1e12; step++) {
+  for (let step = 0; step < 100 && damping < 1e12; step++) {
     const { normal, gradient } = linearised(times, curve, here.logarithms);
     const damped = normal.map((row, i) =>
       row.map((value, j) => (i === j ? value * (1 + damping) + 1e-12 : value)),
@@ -108,7 +108,7 @@ function descend(times: readonly number[], curve: LogCurve, start: Logarithms): 
     const gain = here.squares - squares;
     here = { logarithms, squares };
     damping = Math.max(damping / 10, 1e-12);
-    if (gain <= 1e-12 * squares) break;
+    if (gain <= 1e-10 * squares) break;
   }
   return here;
 }

@@ -17,7 +17,7 @@ function simulated(truth: Decay, n: readonly number[], seed: number, runs = 20):
 }
 
 const examples = [1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 32];
-const quick = { resamples: 200 };
+const quick = { resamples: 100 };
 const exponential: Decay = { family: 'exponential', a: 0.5, b: 0.3, c: 2e-3 };
 const power: Decay = { family: 'power law', a: 0.5, b: 1.5, c: 2e-3 };
 
@@ -83,6 +83,17 @@ describe('the plateau', () => {
     expect(found.level.high).toBeGreaterThan(0.1);
     expect(found.from.low).toBeLessThan(from);
     expect(found.from.high).toBeGreaterThan(from);
+  });
+
+  it('of a curve that only rises is there from the beginning', () => {
+    const random = Random.of(9, 'decay', 'test');
+    const runs = [0, 1, 2].map(() =>
+      amounts.map((n) => 0.1 * (1 + 0.02 * Math.log(n)) * (1 + 0.01 * random.normal())),
+    );
+    const found = plateau({ n: amounts, runs }, quick);
+    expect(found.from.value).toBe(amounts[0]);
+    expect(found.level.value).toBeCloseTo(0.11, 2);
+    expect(found.reached).toBe(true);
   });
 
   it('is not found where there is none', () => {

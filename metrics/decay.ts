@@ -1,7 +1,15 @@
 /** @file How a risk comes down with n: exponentially or by a power law, and where it stops. Intervals over seeds. */
 import { Random } from '../base/random.js';
 import type { Interval } from '../report/results.js';
-import { families, fitDecay, type Decay, type DecayFit, type Family, type LogCurve } from './decay-fit.js';
+import {
+  families,
+  fitDecay,
+  valueOf,
+  type Decay,
+  type DecayFit,
+  type Family,
+  type LogCurve,
+} from './decay-fit.js';
 import { covariance, defaultLevel, mean } from './interval.js';
 
 /** A risk against a number n (of examples, of weak labels) in several independent runs. */
@@ -35,7 +43,7 @@ export interface DecayComparison {
 }
 
 export interface Plateau {
-  /** The better fit of the two families; the level c is its limit. */
+  /** The better fit of the two families; the level is its limit c, or where it stays if it hardly falls. */
   readonly family: Family;
   readonly level: Estimate;
   /** AICc without a plateau less that with one, the better family each: above 0, there is one. */
@@ -109,15 +117,15 @@ export function plateau(curve: Curve, options: DecayOptions = {}): Plateau {
   const best = exponential.aicc! <= power.aicc! ? exponential : power;
   const samples = resampled(curve, options);
   const fits = samples.map((sample) => fitDecay(sample, best.family));
-  const beginnings = fits.map(beginningOf).map((n) => n ?? Infinity);
+  const beginnings = fits.map((fit) => beginningOf(fit, logCurve) ?? Infinity);
   const finite = (n: number | null): number | null => (n !== null && Number.isFinite(n) ? n : null);
-  const begins = beginningOf(best);
+  const begins = beginningOf(best, logCurve);
   const { low, high, level } = estimateOf(begins ?? Infinity, beginnings, options);
   return {
     family: best.family,
     level: estimateOf(
-      best.c,
-      fits.map(({ c }) => c),
+      levelOf(best, logCurve),
+      fits.map((fit) => levelOf(fit, logCurve)),
       options,
     ),
     evidence: estimateOf(evidenceOf(logCurve), samples.map(evidenceOf), options),
@@ -146,12 +154,21 @@ function evidenceOf(curve: LogCurve): number {
   return least(false) - least(true);
 }
 
-/** The n at which a·e^{−b t} = tolerance · c; null where there is no plateau to come to. */
-function beginningOf({ family, a, b, c }: Decay): number | null {
-  const time = Math.log(a / (tolerance * c)) / b;
-  const n = family === 'exponential' ? time : Math.exp(time);
-  if (!Number.isFinite(n)) return null;
-  return Math.max(n, 0);
+/** Whether a curve hardly falls over all that was tried, whatever it would do beyond: it is on its plateau. */
+function isFlat(fit: Decay, { n }: LogCurve): boolean {
+  return valueOf(fit, Math.min(...n)) <= (1 + tolerance) * valueOf(fit, Math.max(...n));
+}
+
+function levelOf(fit: Decay, curve: LogCurve): number {
+  return isFlat(fit, curve) ? valueOf(fit, Math.max(...curve.n)) : fit.c;
+}
+
+/** The n at which a·e^{−b t} = tolerance · c, or the first where the curve is flat; null where it comes to no plateau. */
+function beginningOf(fit: Decay, curve: LogCurve): number | null {
+  if (isFlat(fit, curve)) return Math.min(...curve.n);
+  const time = Math.log(fit.a / (tolerance * fit.c)) / fit.b;
+  const n = fit.family === 'exponential' ? time : Math.exp(time);
+  return n < Infinity ? n : null;
 }
 
 /** Means and variances of ln risk over runs. */
