@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { DeviceClass } from '../plan/stage.js';
 import { nameOf, unwrapped } from './check.js';
-import { count, countOrNone } from './fields.js';
+import { count, countOrNone, text } from './fields.js';
 import { finetuneSchema, pretrainSchema } from './training.js';
 import type { Vocabulary } from './vocabulary.js';
 
@@ -11,13 +11,17 @@ export const sections = {
   name: 'what the sweep is called: its workflow is sweep/NAME',
   device: 'the device class that all numbers come from: cpu (default), webgpu or cuda',
   tasks: 'what is learnt: name → { generator: … } or { type: …, file: … }',
-  models: 'name → { architecture: …, …, pretrain: …, finetune: … }',
-  pairs: 'who supervises whom: a list of { weak: MODEL, strong: MODEL }',
+  models:
+    'name → { architecture: …, …, pretrain: …, finetune: … }, or { answers: … } for answers that stand in the data',
+  pairs:
+    'who supervises whom: a list of { weak: MODEL, strong: MODEL }, or { grid: [MODEL, …] } for every model and each that is not before it',
   finetune: 'settings of every fine-tuning; a model may override them with its own finetune',
   methods: 'ways to learn from weak labels: a list of NAME or NAME: { parameters }',
   controls: 'what methods are compared with: standard (default), none, or a list like methods',
   seeds: 'how many repetitions (0, 1, …), or a list of seeds; default 1',
   limits: 'how much runs at once and how often it is tried',
+  scale: 'which of the scales; full (default): the sweep as it stands',
+  scales: 'the sweep in other sizes: name → changes, each a path and a value, as --set has them',
 } as const;
 export type Section = keyof typeof sections;
 export const sectionNames = Object.keys(sections) as Section[];
@@ -85,6 +89,16 @@ export function modelSchema(vocabulary: Vocabulary, name: string): z.ZodObject {
     }),
   );
 }
+
+/** A supervisor whose answers stand in the data. */
+export const answersSchema = z.object({
+  answers: text().describe("whose answers in the data: a name that the task's file or preset gives them"),
+});
+
+/** Pairs of a family of models, the weakest first. */
+export const gridSchema = z.object({
+  grid: z.array(text()).min(1).describe('models, the weakest first: each supervises itself and all after it'),
+});
 
 const made = new WeakMap<z.ZodObject, Map<string, z.ZodObject>>();
 

@@ -2,8 +2,10 @@
 import { z } from 'zod';
 import type { Json, JsonObject } from '../base/json.js';
 import {
+  answersSchema,
   deviceSchema,
   finetuneOverrides,
+  gridSchema,
   limitsSchema,
   modelSchema,
   nameSchema,
@@ -30,11 +32,14 @@ export function sweepJsonSchema(vocabulary: Vocabulary): JsonObject {
         ...taskSchemas(vocabulary, 'generator'),
         ...taskSchemas(vocabulary, 'type'),
       ]),
-      models: named(
-        sections.models,
-        Object.keys(vocabulary.architectures).map((name) => listable(modelSchema(vocabulary, name))),
-      ),
-      pairs: { description: sections.pairs, type: 'array', minItems: 1, items: listable(pairOfNames) },
+      models: named(sections.models, [
+        ...Object.keys(vocabulary.architectures).map((name) => listable(modelSchema(vocabulary, name))),
+        listable(answersSchema),
+      ]),
+      pairs: {
+        description: sections.pairs,
+        anyOf: [{ type: 'array', minItems: 1, items: listable(pairOfNames) }, bare(gridSchema)],
+      },
       finetune: { ...listable(finetuneOverrides), description: sections.finetune },
       methods: methodList(vocabulary.methods, sections.methods),
       controls: {
@@ -49,6 +54,12 @@ export function sweepJsonSchema(vocabulary: Vocabulary): JsonObject {
           bare(seedCountSchema),
           { type: 'array', minItems: 1, uniqueItems: true, items: bare(seedSchema) },
         ],
+      },
+      scale: { description: sections.scale, default: 'full', type: 'string' },
+      scales: {
+        description: sections.scales,
+        type: 'object',
+        additionalProperties: { type: 'object', minProperties: 1 },
       },
       limits: { ...bare(limitsSchema), description: sections.limits, additionalProperties: false },
     },

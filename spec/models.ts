@@ -1,6 +1,7 @@
 /** @file The `models:`, `finetune:` and `pairs:` of a sweep, which multiply out together. */
 import { canonicalJson, type JsonObject } from '../base/json.js';
-import { finetuneOverrides, modelSchema, pairSchema } from './definitions.js';
+import { checkLeaf, nameOf } from './check.js';
+import { answersSchema, finetuneOverrides, gridSchema, modelSchema, pairSchema } from './definitions.js';
 import { entriesByName, readDefinition } from './entries.js';
 import { expandEntry, type Variant } from './expand.js';
 import { labelOf } from './labels.js';
@@ -9,11 +10,12 @@ import { describeValue } from './phrase.js';
 import {
   defaultFinetuneSteps,
   finetuneSchema,
+  pretrainSchema,
   type FinetuneSettings,
   type PretrainSettings,
 } from './training.js';
 import type { Vocabulary } from './vocabulary.js';
-import type { Located } from './yaml.js';
+import { plain, type Located, type LocatedMap } from './yaml.js';
 
 /** A model with one choice of its parameters. */
 export interface SweepModel {
@@ -79,8 +81,16 @@ export function readModels(
 }
 
 function readDrafts(section: Located, vocabulary: Vocabulary, report: Reporter): Draft[] {
-  return entriesByName(section, 'models', report).flatMap(({ name, entry, path }) =>
-    readDefinition(
+  return entriesByName(section, 'models', report).flatMap(({ name, entry, path }) => {
+    if (entry.entries.has('answers')) {
+      return expandEntry(answersSchema, entry, path, report).map((variant) => ({
+        name,
+        architecture: '',
+        values: variant.values,
+        variant,
+      }));
+    }
+    return readDefinition(
       entry,
       path,
       'model',
@@ -93,14 +103,16 @@ function readDrafts(section: Located, vocabulary: Vocabulary, report: Reporter):
         values: { ...found.values, ...variant.values },
         variant,
       })),
-    ),
-  );
+    );
+  });
 }
 
 function readPairs(section: Located, names: readonly string[], report: Reporter): SweepPair[] {
+  const grid = section.kind === 'map' ? section.entries.get('grid') : undefined;
+  if (section.kind === 'map' && grid !== undefined) return readGrid(section, grid.value, names, report);
   if (section.kind !== 'list' || section.items.length === 0) {
     const found = describeValue(section);
-    const expected = 'a list of pairs, each "- { weak: MODEL, strong: MODEL }"';
+    const expected = 'a list of pairs, each "- { weak: MODEL, strong: MODEL }", or { grid: [MODEL, …] }';
     report.report(section.span, {
       code: 'wrong-value',
       path: 'pairs',
@@ -128,8 +140,37 @@ function readPairs(section: Located, names: readonly string[], report: Reporter)
   });
 }
 
+/** Every model as the supervisor of itself and of all that stand after it (openai/weak-to-strong, sweep.py). */
+function readGrid(
+  section: LocatedMap,
+  list: Located,
+  names: readonly string[],
+  report: Reporter,
+): SweepPair[] {
+  const before = report.mistakes.length;
+  expandEntry(gridSchema, section, 'pairs', report);
+  const items = list.kind === 'list' ? list.items : [];
+  items.forEach((item, index) => checkLeaf(nameOf('model', names), item, `pairs.grid[${index}]`, report));
+  if (report.mistakes.length > before) return [];
+  const models = items.map((item) => String(plain(item)));
+  return models.flatMap((weak, index) => models.slice(index).map((strong) => ({ weak, strong })));
+}
+
 /** Lays a model's own fine-tuning settings over the sweep's, and both over the defaults. */
 function finished({ name, architecture, values, variant }: Draft, sweep: Variant): SweepModel {
+  const { answers } = variant.parameters;
+  if (architecture === '' && typeof answers === 'string') {
+    return {
+      label: labelOf(name, values),
+      name,
+      values,
+      architecture,
+      parameters: {},
+      pretrain: pretrainSchema.parse({}),
+      finetune: finetuneSchema.parse({}),
+      answers,
+    };
+  }
   const {
     architecture: _,
     pretrain,

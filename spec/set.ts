@@ -41,18 +41,38 @@ function applySet(root: LocatedMap, source: Source, sections: readonly string[],
     return;
   }
   const path = text.slice(0, equals);
-  const segments = segmentsOf(path);
-  if (segments === undefined || segments.length === 0) {
-    const message = `${JSON.stringify(path)} is not a path; paths look like models.strong.width or methods[0].naive.labels.`;
-    report.report({ ...whole, end: equals }, { code: 'unknown-path', path, message });
-    return;
-  }
   const remove = text.slice(equals + 1).trim() === '';
   const end: Span = { source, start: text.length, end: text.length };
   const value = remove
     ? ({ kind: 'scalar', value: null, span: end } as const)
     : readYaml(source, equals + 1, path, report);
   if (value === undefined) return;
+  setPath(root, path, { ...whole, end: equals }, value, sections, report);
+}
+
+/**
+ * Puts a value where a path leads, in place; null takes a key away.
+ * @param span where the path stands
+ */
+export function setPath(
+  root: LocatedMap,
+  path: string,
+  span: Span,
+  value: Located,
+  sections: readonly string[],
+  report: Reporter,
+): void {
+  const { source } = span;
+  const segments = segmentsOf(path)?.map((segment) => ({
+    ...segment,
+    start: segment.start + span.start,
+    end: segment.end + span.start,
+  }));
+  if (segments === undefined || segments.length === 0) {
+    const message = `${JSON.stringify(path)} is not a path; paths look like models.strong.width or methods[0].naive.labels.`;
+    report.report(span, { code: 'unknown-path', path, message });
+    return;
+  }
   const unknown = (segment: Segment, note: Omit<MistakeNote, 'code' | 'path'>): void =>
     report.report(
       { source, start: segment.start, end: segment.end },

@@ -19,6 +19,7 @@ import { readMethods, standardControls, type SweepMethod } from './methods.js';
 import { reporter, SweepFileError, type Reporter } from './mistakes.js';
 import { readModels, type SweepModel, type SweepPair } from './models.js';
 import { describeValue } from './phrase.js';
+import { applyScale } from './scale.js';
 import { applySets } from './set.js';
 import { placeOf, type Source } from './source.js';
 import { nearest } from './suggest.js';
@@ -79,6 +80,7 @@ export function readSweep(
   const source: Source = { name: options.source, kind: 'file', text, folder: options.folder ?? cwd };
   const root = readRoot(source, report);
   if (root === undefined) return { sweep: undefined, files: [] };
+  applyScale(root, sets, sectionNames, report);
   applySets(root, sets, sectionNames, cwd, report);
   checkSections(root, report);
   const at = (section: Section): Located | undefined => root.entries.get(section)?.value;

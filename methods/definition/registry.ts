@@ -71,6 +71,13 @@ export function lossNamed<Reads extends Loss['reads']>(
   return loss as Extract<Loss, { reads: Reads }>;
 }
 
+/** What a loss reads, by its name. */
+export function readsOf(name: string): Loss['reads'] {
+  const loss = broughtLosses.get(name) ?? losses[name];
+  if (loss === undefined) throw new RangeError(`no method brings a loss "${name}"`);
+  return loss.reads;
+}
+
 export function labelWorkNamed(name: string): LabelWork {
   const work = broughtWork.get(name) ?? labelWork[name];
   if (work === undefined) throw new RangeError(`no method brings label work "${name}"`);
