@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hashOf } from '../base/json.js';
-import { formatGap, formatInterval } from '../metrics/format.js';
+import { formatGap, formatScore } from '../metrics/format.js';
 import { exportCsv, exportJson } from '../report/export.js';
 import { renderReport } from '../report/html.js';
 import type { Results } from '../report/results.js';
@@ -28,16 +28,16 @@ export async function publishReport(
 /** The table as markdown, for the sweep's page in the Temporal UI, whose column is narrow: a table per task and pair. */
 function markdownTable(results: Results): string {
   const tables = new Map<string, string[]>();
-  for (const { task, weak, strong, method, accuracy, pgr, cells, failed } of results.summaries) {
+  for (const { task, weak, strong, method, score, pgr, cells, failed } of results.summaries) {
     const heading = `**${task}, ${weak} → ${strong}**`;
-    const shown = accuracy === null ? '–' : formatInterval(accuracy);
+    const shown = score === null ? '–' : formatScore(score);
     const counted = failed > 0 ? `${cells} (${failed} failed)` : `${cells}`;
     const row = `| ${method} | ${shown} | ${pgr === null ? '' : formatGap(pgr)} | ${counted} |`;
     tables.set(heading, [...(tables.get(heading) ?? []), row]);
   }
   return [...tables]
     .map(([heading, rows]) =>
-      [heading, '', '| method | accuracy | PGR | cells |', '|---|---|---|---|', ...rows].join('\n'),
+      [heading, '', '| method | score | PGR | cells |', '|---|---|---|---|', ...rows].join('\n'),
     )
     .join('\n\n');
 }

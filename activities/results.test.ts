@@ -62,15 +62,16 @@ describe('trials', () => {
       const evaluation = await readEvaluation(
         await laboratory.store.read({ kind: 'evaluate', key: trial.evaluation }),
       );
-      expect(trial.accuracy).toMatchObject({
+      expect(trial.score).toMatchObject({
+        metric: { name: 'accuracy', higherIsBetter: true },
         correct: evaluation.correct,
         total: tinyDialects.splits.test,
-        value: evaluation.correct / evaluation.total,
+        value: evaluation.correct! / evaluation.total,
         level: 0.95,
       });
       // The last answers along the fine-tuning are those of the finished model.
       expect(trial.trajectory!.map(({ step }) => step)).toEqual([0, 1, 2, 5]);
-      expect(trial.trajectory!.at(-1)!.accuracy).toBe(trial.accuracy!.value);
+      expect(trial.trajectory!.at(-1)!.score).toBe(trial.score!.value);
       expect(trial.training!.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5]);
     }
     expect(results.trials.filter(({ status }) => status === 'done')).toHaveLength(6);
@@ -81,7 +82,7 @@ describe('trials', () => {
       const trial = result(await collect(), method, 1);
       expect(trial.status).toBe('failed');
       expect(trial.error).toMatch(/^label B 2\/2 with weak .*no space left on device$/);
-      expect(trial.accuracy).toBeUndefined();
+      expect(trial.score).toBeUndefined();
     }
   });
 
@@ -119,10 +120,10 @@ describe('rows', () => {
 
   it('have the mean accuracy with its interval', async () => {
     const results = await collect();
-    const weak = [0, 1].map((dialect) => result(results, 'weak supervisor', dialect).accuracy!.value);
-    expect(row(results, 'weak supervisor').accuracy).toEqual(meanInterval(weak));
-    expect(row(results, 'naive').accuracy).toMatchObject({
-      mean: result(results, 'naive', 0).accuracy!.value,
+    const weak = [0, 1].map((dialect) => result(results, 'weak supervisor', dialect).score!.value);
+    expect(row(results, 'weak supervisor').score).toEqual(meanInterval(weak));
+    expect(row(results, 'naive').score).toMatchObject({
+      mean: result(results, 'naive', 0).score!.value,
       low: null,
       high: null,
     });
@@ -130,7 +131,7 @@ describe('rows', () => {
 
   it('have a PGR over those cells alone in which student, weak supervisor and ceiling are done', async () => {
     const results = await collect();
-    const of = (method: string): number => result(results, method, 0).accuracy!.value;
+    const of = (method: string): number => result(results, method, 0).score!.value;
     expect(row(results, 'naive').pgr).toEqual(
       gapRecovered([{ weak: of('weak supervisor'), student: of('naive'), ceiling: of('ceiling') }]),
     );
@@ -145,8 +146,8 @@ describe('rows', () => {
       await runAll(one, [evaluationOf('weak supervisor', 0), evaluationOf('naive', 0)]);
       const results = await collectResults(one.store, one.plan, 'test');
       expect(row(results, 'naive')).toMatchObject({ cells: 1, failed: 0, pgr: null });
-      expect(row(results, 'naive').accuracy!.mean).toBe(result(results, 'naive', 0).accuracy!.value);
-      expect(row(results, 'ceiling')).toMatchObject({ cells: 0, accuracy: null, pgr: null });
+      expect(row(results, 'naive').score!.mean).toBe(result(results, 'naive', 0).score!.value);
+      expect(row(results, 'ceiling')).toMatchObject({ cells: 0, score: null, pgr: null });
     } finally {
       await one.remove();
     }
@@ -177,7 +178,7 @@ describe('the whole', () => {
     try {
       const results = await collectResults(empty.store, empty.plan, 'test');
       expect(new Set(results.trials.map(({ status }) => status))).toEqual(new Set(['missing']));
-      expect(results.summaries.every(({ accuracy, pgr }) => accuracy === null && pgr === null)).toBe(true);
+      expect(results.summaries.every(({ score, pgr }) => score === null && pgr === null)).toBe(true);
       expect(results.timings).toEqual([]);
     } finally {
       await empty.remove();

@@ -1,33 +1,46 @@
-/** @file From the store to what a sweep found: trials with their accuracies, rows of the table, timings. */
+/** @file From the store to what a sweep found: trials with their scores, rows of the table, timings. */
 import { readFile } from 'node:fs/promises';
 import { proportion } from '../metrics/accuracy.js';
 import { meanInterval } from '../metrics/interval.js';
-import { gapRecovered } from '../metrics/pgr.js';
 import { inputKeys, type StageKey } from '../plan/stage.js';
-import { closure, type Cell, type Trial } from '../plan/tree.js';
-import type { DataReport, MethodSummary, Results, StageTiming, TrialResult } from '../report/results.js';
+import { closure, type Trial } from '../plan/tree.js';
+import type { ItemScores } from '../report/cells.js';
+import type { DataReport, Results, Score, StageTiming, TrialResult } from '../report/results.js';
+import { summarise } from '../report/summaries.js';
 import { failureOf } from '../store/failures.js';
 import type { ArtifactRef, Store } from '../store/store.js';
 import type { Evaluation } from './evaluation.js';
 import type { StoredPlan } from './plans.js';
 import { scoreCell } from './score.js';
 
-/** Everything the store knows about a plan's trials; what is not there yet is `missing`, what failed says why. */
-export async function collectResults(store: Store, plan: StoredPlan, worker: string): Promise<Results> {
+/**
+ * Everything the store knows about a plan's trials; what is not there yet is `missing`, what failed says why.
+ * @param options.against the row of the table that methods are compared with; default: naive
+ */
+export async function collectResults(
+  store: Store,
+  plan: StoredPlan,
+  worker: string,
+  options: { readonly against?: string } = {},
+): Promise<Results> {
   const trials: TrialResult[] = [];
+  const items = new Map<string, ItemScores>();
   const { published } = await store.probe(plan.stages.map(({ kind, key }) => ({ kind, key })));
   const isThere = new Set(published.map(({ key }) => key));
   for (const cell of plan.cells) {
-    const evaluations = cell.trials.map((trial) => trial.evaluation);
-    const scores = await scoreCell(store, cell.id, evaluations, worker);
-    for (const trial of cell.trials)
-      trials.push(await trialResult(store, plan, trial, scores[trial.evaluation], isThere));
+    const scores = await scoreCell(store, cell, worker);
+    for (const trial of cell.trials) {
+      const evaluation = scores.evaluations[trial.evaluation];
+      const besideWeak = scores.besideWeak[trial.evaluation];
+      if (evaluation !== undefined) items.set(trial.id, { ids: scores.items, scores: evaluation.scores });
+      trials.push(await trialResult(store, plan, trial, evaluation, besideWeak, isThere));
+    }
   }
   return {
     sweep: plan.name,
     plan: plan.digest,
     device: plan.device,
-    summaries: summaries(plan.cells, trials),
+    ...summarise(trials, { itemsOf: ({ id }) => items.get(id), ...options }),
     trials,
     stages: plan.stages.map((stage) => ({
       kind: stage.kind,
@@ -40,23 +53,31 @@ export async function collectResults(store: Store, plan: StoredPlan, worker: str
   };
 }
 
+/** What a trial scored, with an interval over its items: Wilson's for a share, else by Student's t. */
+function scoreOf({ metric, value, total, correct, scores }: Evaluation): Score {
+  const { low, high, level } = correct === null ? meanInterval(scores) : proportion(correct, total);
+  return { metric, value, low, high, level, total, correct };
+}
+
 async function trialResult(
   store: Store,
   plan: StoredPlan,
   trial: Trial,
   evaluation: Evaluation | undefined,
+  besideWeak: Record<string, number> | undefined,
   isThere: ReadonlySet<StageKey>,
 ): Promise<TrialResult> {
   const { id, cell, task, taskValues, weak, strong, method, methodValues, role, seed } = trial;
   const known = { id, task, taskValues, weak, strong, method, methodValues, role, seed, cell };
   if (evaluation !== undefined) {
-    const { correct, total, trajectory, training } = evaluation;
     return {
       ...known,
       status: 'done',
-      accuracy: proportion(correct, total),
-      trajectory,
-      training,
+      score: scoreOf(evaluation),
+      measures: evaluation.measures,
+      ...(besideWeak && { besideWeak }),
+      trajectory: evaluation.trajectory.map(({ step, accuracy }) => ({ step, score: accuracy })),
+      training: evaluation.training,
       evaluation: trial.evaluation,
     };
   }
@@ -67,46 +88,6 @@ async function trialResult(
     if (error !== undefined) return { ...known, status: 'failed', error, evaluation: trial.evaluation };
   }
   return { ...known, status: 'missing', evaluation: trial.evaluation };
-}
-
-/** One row per task, pair and method, in the order of the trials. */
-function summaries(cells: readonly Cell[], trials: readonly TrialResult[]): MethodSummary[] {
-  const accuracyIn = new Map(
-    trials.map((trial) => [`${trial.cell} ${trial.role} ${trial.method}`, trial.accuracy?.value]),
-  );
-  const baseline = (cell: string, role: 'weak' | 'ceiling'): number | undefined =>
-    accuracyIn.get(`${cell} ${role} ${role === 'weak' ? 'weak supervisor' : 'ceiling'}`);
-  const rows = new Map<string, TrialResult[]>();
-  const order = new Map(cells.map((cell, index) => [cell.id, index]));
-  for (const trial of [...trials].sort((a, b) => order.get(a.cell)! - order.get(b.cell)!)) {
-    const row = `${trial.task} ${trial.weak} ${trial.strong} ${trial.role} ${trial.method}`;
-    rows.set(row, [...(rows.get(row) ?? []), trial]);
-  }
-  return [...rows.values()].map((row): MethodSummary => {
-    const { task, weak, strong, method, role } = row[0]!;
-    const done = row.flatMap(({ accuracy, cell }) =>
-      accuracy === undefined ? [] : [{ accuracy: accuracy.value, cell }],
-    );
-    const compared = done.flatMap(({ accuracy, cell }) => {
-      const floor = baseline(cell, 'weak');
-      const top = baseline(cell, 'ceiling');
-      return floor === undefined || top === undefined
-        ? []
-        : [{ weak: floor, student: accuracy, ceiling: top }];
-    });
-    const isBaseline = role === 'weak' || role === 'ceiling';
-    return {
-      task,
-      weak,
-      strong,
-      method,
-      role,
-      cells: done.length,
-      failed: row.filter((trial) => trial.status === 'failed').length,
-      accuracy: done.length === 0 ? null : meanInterval(done.map(({ accuracy }) => accuracy)),
-      pgr: isBaseline || compared.length === 0 ? null : gapRecovered(compared),
-    };
-  });
 }
 
 async function dataReports(store: Store, plan: StoredPlan): Promise<DataReport[]> {

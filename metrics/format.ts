@@ -11,6 +11,34 @@ export function formatInterval(
   return `${centre} ${formatEnds(estimate, digits)}`;
 }
 
+/** Digits after the point that a score is shown with: three, more where three significant ones need them. */
+export function scoreDigits(value: number): number {
+  const size = Math.abs(value);
+  return size === 0 || size >= 0.1 ? 3 : Math.min(8, 2 - Math.floor(Math.log10(size)));
+}
+
+/** A score with its interval: "0.852 [0.811, 0.893]", "0.00321 [0.00290, 0.00352]". */
+export function formatScore(estimate: Interval & ({ mean: number } | { value: number })): string {
+  return formatInterval(estimate, scoreDigits('mean' in estimate ? estimate.mean : estimate.value));
+}
+
+/** "+0.041 [−0.015, 0.097]" */
+export function formatDifference(difference: Interval & { mean: number }): string {
+  const digits = Math.max(3, scoreDigits(Math.max(Math.abs(difference.mean), spanOf(difference))));
+  const text = formatInterval(difference, digits);
+  return difference.mean > 0 && !/^0(\.0*)?( |$)/.test(text) ? `+${text}` : text;
+}
+
+function spanOf({ low, high }: Interval): number {
+  return low === null || high === null ? 0 : (high - low) / 2;
+}
+
+/** A p value: "0.012", "< 0.001". */
+export function formatP(p: number | null): string {
+  if (p === null) return '–';
+  return p < 0.001 ? '< 0.001' : formatNumber(p, 3);
+}
+
 /**
  * "0.52 [0.31, 0.74]"; "0.52 (outside −3.10 … 0.21: ceiling − weak is within noise)"; "0.52 (unbounded: ceiling − weak
  * is within noise)"; "0.52 (one cell)"; "– (no gap: …)".

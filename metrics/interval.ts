@@ -13,6 +13,13 @@ export function studentQuantile(p: number, degrees: number): number {
   return jstat.jStat.studentt.inv(p, degrees);
 }
 
+/** The probability that |t| of Student's t distribution is at least as far from 0: a two-sided p value. */
+export function studentTails(t: number, degrees: number): number {
+  if (!(degrees >= 1))
+    throw new RangeError(`a t distribution has at least one degree of freedom, not ${degrees}`);
+  return Math.min(1, 2 * jstat.jStat.studentt.cdf(-Math.abs(t), degrees));
+}
+
 /** The p-quantile of the standard normal distribution. */
 export function normalQuantile(p: number): number {
   if (!(p > 0 && p < 1)) throw new RangeError(`there is no ${p}-quantile`);

@@ -1,7 +1,7 @@
 /** @file Measures against scikit-learn's; the numbers come from fixtures/measures.py. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { Label, Truth } from '../datasets/task.js';
+import type { Grade, Label, Truth } from '../datasets/task.js';
 import { auroc } from './auroc.js';
 import { calibrationError } from './calibration.js';
 import { measures, measuresOf, rightProbability } from './measures.js';
@@ -99,7 +99,7 @@ test('parts of grades are measures of their own: the mean over the items that ha
     truth: truthOf([0, 0, 0]),
     classes: 0,
   };
-  const grades = [
+  const grades: Grade[] = [
     { score: 1, parts: { content: 1, style: 0.5 } },
     { score: 0, parts: { content: 0 } },
     { score: 0 },

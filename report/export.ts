@@ -10,8 +10,10 @@ import type { Results, TrialResult } from './results.js';
  * one plan give the same bytes. Infinite ends of intervals are null.
  */
 export function exportJson(results: Results): string {
-  const { sweep, plan, device, summaries, trials, stages, data, timings } = results;
-  const ordered = { sweep, plan, device, summaries, trials, stages, data, timings };
+  const { sweep, plan, device, summaries, comparisons, overall, curves } = results;
+  const { trials, stages, data, timings } = results;
+  const found = { sweep, plan, device, summaries, comparisons, overall, curves };
+  const ordered = { ...found, trials, stages, data, timings };
   return `${JSON.stringify(withSortedKeys(ordered, true), null, 2)}\n`;
 }
 
@@ -32,6 +34,9 @@ interface Column {
   of: (trial: TrialResult) => Cell;
 }
 
+const jsonOf = (values: Record<string, number> | undefined): string | null =>
+  values === undefined ? null : canonicalJson(values);
+
 /** A trial as a row. What a trial without a result does not have is empty (CSV) or null (Parquet). */
 const columns: readonly Column[] = [
   { name: 'trial', type: 'STRING', of: (trial) => trial.id },
@@ -46,12 +51,15 @@ const columns: readonly Column[] = [
   { name: 'seed', type: 'INT64', of: (trial) => BigInt(trial.seed) },
   { name: 'status', type: 'STRING', of: (trial) => trial.status },
   { name: 'error', type: 'STRING', of: (trial) => trial.error ?? null },
-  { name: 'accuracy', type: 'DOUBLE', of: (trial) => trial.accuracy?.value ?? null },
-  { name: 'accuracy_low', type: 'DOUBLE', of: (trial) => trial.accuracy?.low ?? null },
-  { name: 'accuracy_high', type: 'DOUBLE', of: (trial) => trial.accuracy?.high ?? null },
-  { name: 'level', type: 'DOUBLE', of: (trial) => trial.accuracy?.level ?? null },
-  { name: 'correct', type: 'INT32', of: (trial) => trial.accuracy?.correct ?? null },
-  { name: 'total', type: 'INT32', of: (trial) => trial.accuracy?.total ?? null },
+  { name: 'metric', type: 'STRING', of: (trial) => trial.score?.metric.name ?? null },
+  { name: 'score', type: 'DOUBLE', of: (trial) => trial.score?.value ?? null },
+  { name: 'score_low', type: 'DOUBLE', of: (trial) => trial.score?.low ?? null },
+  { name: 'score_high', type: 'DOUBLE', of: (trial) => trial.score?.high ?? null },
+  { name: 'level', type: 'DOUBLE', of: (trial) => trial.score?.level ?? null },
+  { name: 'correct', type: 'INT32', of: (trial) => trial.score?.correct ?? null },
+  { name: 'total', type: 'INT32', of: (trial) => trial.score?.total ?? null },
+  { name: 'measures', type: 'STRING', of: (trial) => jsonOf(trial.measures) },
+  { name: 'beside_weak', type: 'STRING', of: (trial) => jsonOf(trial.besideWeak) },
   { name: 'evaluation', type: 'STRING', of: (trial) => trial.evaluation },
 ];
 

@@ -1,5 +1,6 @@
 /** @file The order in which methods are shown, and the groups that can be compared: one task, one pair. */
-import type { MethodSummary, Results, TrialRole } from './results.js';
+import { formatGap } from '../metrics/format.js';
+import type { Metric, MethodSummary, Results, TrialRole } from './results.js';
 
 /** Methods on one task and one pair of models: one floor, one ceiling, one PGR scale. */
 export interface Group {
@@ -8,8 +9,13 @@ export interface Group {
   strong: string;
   /** "dialects · weak → strong" */
   title: string;
+  /** What its scores are. */
+  metric: Metric;
   rows: MethodSummary[];
 }
+
+/** What a task that says nothing else is measured by. */
+const usualMetric: Metric = { name: 'accuracy', higherIsBetter: true };
 
 const roleOrder: readonly TrialRole[] = ['weak', 'method', 'control', 'ceiling'];
 
@@ -27,7 +33,15 @@ export function groupsOf(results: Pick<Results, 'summaries'>): Group[] {
   for (const row of results.summaries) {
     const { task, weak, strong } = row;
     const title = `${task} · ${weak} → ${strong}`;
-    const group = groups.get(title) ?? { task, weak, strong, title, rows: [] };
+    const group = groups.get(title) ?? {
+      task,
+      weak,
+      strong,
+      title,
+      metric: row.metric ?? usualMetric,
+      rows: [],
+    };
+    if (row.metric !== null) group.metric = row.metric;
     group.rows.push(row);
     groups.set(title, group);
   }
@@ -38,3 +52,14 @@ export function groupsOf(results: Pick<Results, 'summaries'>): Group[] {
 
 /** How a level is said: "95 %", kept on one line. */
 export const percent = (level: number): string => `${Number((level * 100).toFixed(2))}\u00a0%`;
+
+/** PGR in the table; the reason for which it has no bounds goes below the table, once. */
+export function gapText(row: Pick<MethodSummary, 'role' | 'pgr'>, notes: Set<string>): string {
+  if (row.role === 'weak') return '0 by definition';
+  if (row.role === 'ceiling') return '1 by definition';
+  if (row.pgr === null) return '–';
+  const [, before = '', reason] = /^(.*?): ([^)]*)\)$/.exec(formatGap(row.pgr)) ?? [];
+  if (reason === undefined) return formatGap(row.pgr);
+  notes.add(reason);
+  return `${before})`;
+}

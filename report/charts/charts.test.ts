@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { sampleResults } from '../../test/results.js';
 import type { GapRecovered, Results, StageTiming } from '../results.js';
 import { groupsOf, type Group } from '../rows.js';
-import { accuracyCurve, meanCurves } from './curves.js';
-import { examplePoints } from './examples.js';
+import { scoreCurve, meanCurves } from './curves.js';
+import { parameterChart, parameterFigures, scaleOf } from './parameters.js';
 import { gapDomain, stretchesOf } from './methods.js';
 import { duration, timelineOf } from './timeline.js';
 
@@ -62,34 +62,74 @@ describe('the confidence set of a PGR on its axis', () => {
 test('the axis of PGR shows 0 and 1, every bounded interval, and stays within reason', () => {
   const [low, high] = gapDomain(dialects.rows);
   for (const { pgr } of dialects.rows) {
-    expect(pgr?.low ?? 0).toBeGreaterThanOrEqual(low);
-    expect(pgr?.high ?? 1).toBeLessThanOrEqual(high);
+    expect(Math.max(pgr?.low ?? 0, -2)).toBeGreaterThanOrEqual(low);
+    expect(Math.min(pgr?.high ?? 1, 3)).toBeLessThanOrEqual(high);
   }
   const wild = gapDomain(noGap.rows);
   expect(wild[0]).toBeGreaterThan(-3);
   expect(wild[1]).toBeLessThan(4);
 });
 
-test('methods that take examples are plotted by what else they say, refinement without examples at 0', () => {
-  const points = examplePoints(dialects, results);
-  expect(points.map(({ series, examples }) => `${series} ${examples}`)).toEqual([
-    'contexts=1 4',
-    'contexts=4 4',
-    'contexts=1 12',
-    'contexts=4 12',
-    'contexts=1 23',
-    'contexts=4 23',
-    'without examples 0',
-  ]);
+describe('scores against a parameter', () => {
+  test('have a line for each choice of what else a method says, refinement without examples at 0', () => {
+    const [figure] = parameterFigures(dialects, results.curves).filter(({ of }) => of === 'method');
+    const lines = figure!.curves.map(
+      ({ series, points }) => `${series}: ${points.map(({ at }) => at).join(' ')}`,
+    );
+    expect(figure!.parameter).toBe('examples');
+    expect(lines).toEqual([
+      'icl-refinement contexts=1: 4 12 23',
+      'icl-refinement contexts=4: 4 12 23',
+      'zero-examples labels=hard: 0',
+      'zero-examples labels=soft: 0',
+    ]);
+    expect(figure!.levels.map(({ role }) => role)).toEqual(['weak', 'ceiling']);
+  });
+
+  test('of a task have a line for every method, and for the floor and the ceiling', () => {
+    const figure = parameterFigures(dialects, results.curves).find(({ of }) => of === 'task')!;
+    expect(figure.parameter).toBe('dialect');
+    expect(figure.levels).toEqual([]);
+    expect(figure.curves.map(({ role }) => role)).toContain('ceiling');
+    expect(figure.curves[0]!.points.map(({ at }) => at)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test('run by powers where numbers span more than a decade', () => {
+    expect(scaleOf([4, 12, 23])).toBe('linear');
+    expect(scaleOf([1, 2, 4, 8, 16])).toBe('log');
+    expect(scaleOf([0, 1, 2, 4, 8, 16])).toBe('symlog');
+    expect(scaleOf([-1, 1, 100])).toBe('linear');
+  });
+
+  test('fall along an axis of powers where they are risks, and stay on it', () => {
+    const [curve] = results.curves;
+    const score = (mean: number) => ({ mean, low: mean - 0.01, high: mean + 0.01, level: 0.95 });
+    const risk = { name: 'risk', higherIsBetter: false };
+    const points = [0.5, 0.05, 0.005].map((mean, index) => ({
+      at: 2 ** index,
+      score: score(mean),
+      cells: 3,
+    }));
+    const figure = {
+      parameter: 'n',
+      of: 'task' as const,
+      others: '',
+      levels: [],
+      curves: [{ ...curve!, points }],
+    };
+    const chart = JSON.stringify(parameterChart(figure, risk));
+    expect(chart).toContain('"type":"log","domain":[0.0025,');
+    expect(chart).not.toMatch(/"low":-/);
+  });
 });
 
 test('curves are means over the cells that have them, at the steps that all of them have', () => {
-  const curves = meanCurves(dialects, results, accuracyCurve);
+  const curves = meanCurves(dialects, results, scoreCurve);
   const naive = curves.filter(({ method }) => method === 'naive labels=hard');
   expect(naive.map(({ step }) => step)).toEqual([0, 1, 2, 5, 10, 20, 50, 100, 150, 200]);
   const last = results.trials
     .filter(({ method, task }) => method === 'naive labels=hard' && task === 'dialects')
-    .map(({ trajectory }) => trajectory?.at(-1)?.accuracy ?? 0);
+    .map(({ trajectory }) => trajectory?.at(-1)?.score ?? 0);
   expect(naive.at(-1)?.value).toBeCloseTo(last.reduce((sum, value) => sum + value, 0) / 16, 12);
   expect(naive.at(-1)?.cells).toBe(16);
   expect(curves.some(({ method }) => method === 'zero-shot')).toBe(false);

@@ -1,5 +1,5 @@
-/** @file Charts: accuracy and loss along the steps of fine-tuning, one small panel a method. */
-import { formatNumber } from '../../metrics/format.js';
+/** @file Charts: score and loss along the steps of fine-tuning, one small panel a method. */
+import { formatNumber, scoreDigits } from '../../metrics/format.js';
 import { meanInterval } from '../../metrics/interval.js';
 import { roleTone } from '../palette.js';
 import type { Results, TrialResult, TrialRole } from '../results.js';
@@ -68,16 +68,16 @@ export function meanCurves(
   });
 }
 
-export const accuracyCurve = (trial: TrialResult): { step: number; value: number }[] =>
-  (trial.trajectory ?? []).map(({ step, accuracy }) => ({ step, value: accuracy }));
+export const scoreCurve = (trial: TrialResult): { step: number; value: number }[] =>
+  (trial.trajectory ?? []).map(({ step, score }) => ({ step, value: score }));
 
 export const lossCurve = (trial: TrialResult): { step: number; value: number }[] =>
   (trial.training ?? []).map(({ step, loss }) => ({ step, value: loss }));
 
-/** Accuracy along the steps; the floor's and the ceiling's final accuracy as lines in every panel. */
-export function accuracyCurvesChart(points: readonly CurvePoint[], group: Group): ChartSpec {
-  const baselines = group.rows.flatMap(({ role, accuracy }) =>
-    accuracy !== null && (role === 'weak' || role === 'ceiling') ? [{ role, at: accuracy.mean }] : [],
+/** The score along the steps; the floor's and the ceiling's final score as lines in every panel. */
+export function scoreCurvesChart(points: readonly CurvePoint[], group: Group): ChartSpec {
+  const baselines = group.rows.flatMap(({ role, score }) =>
+    score !== null && (role === 'weak' || role === 'ceiling') ? [{ role, at: score.mean }] : [],
   );
   const methods = [...new Set(points.map(({ method }) => method))];
   const lines = methods.flatMap((method) =>
@@ -85,8 +85,8 @@ export function accuracyCurvesChart(points: readonly CurvePoint[], group: Group)
   );
   const steps = points.map(({ step }) => step);
   return panels(points, {
-    title: 'accuracy on test',
-    format: '.1f',
+    title: `${group.metric.name} on test`,
+    format: '.3~g',
     extra: lines,
     extraLayer: {
       transform: [{ filter: 'isValid(datum.baseline)' }],
@@ -139,7 +139,7 @@ function panels(points: readonly CurvePoint[], options: PanelOptions): ChartSpec
     ...point,
     panel: panelName(point.method),
     isTold: points.filter(({ method }) => method === point.method).length <= mostTold,
-    told: `${point.method}, step ${point.step}: ${formatNumber(point.value, 3)} (mean of ${point.cells} cells)`,
+    told: `${point.method}, step ${point.step}: ${formatNumber(point.value, scoreDigits(point.value))} (mean of ${point.cells} cells)`,
   }));
   const isPoint = { filter: 'isValid(datum.step)' };
   const x = {

@@ -1,5 +1,5 @@
-/** @file Chart: PGR and accuracy of every method with their intervals, side by side. */
-import { formatGap, formatInterval, formatNumber } from '../../metrics/format.js';
+/** @file Chart: PGR and score of every method with their intervals, side by side. */
+import { formatGap, formatNumber, formatScore, scoreDigits } from '../../metrics/format.js';
 import { roleTone, tone } from '../palette.js';
 import type { GapRecovered, MethodSummary, Results, TrialRole } from '../results.js';
 import { roleNames, type Group } from '../rows.js';
@@ -101,7 +101,7 @@ export function methodsChart(group: Group, results: Pick<Results, 'trials'>): Ch
     spacing: 26,
     hconcat: [
       { width: panelWidth, height, layer: gapLayers(group, y(true), colour) },
-      { width: panelWidth, height, layer: accuracyLayers(group, results, y(false), colour) },
+      { width: panelWidth, height, layer: scoreLayers(group, results, y(false), colour) },
     ],
   };
 }
@@ -193,15 +193,15 @@ function definition({ role, method }: MethodSummary): string | undefined {
   return role === 'ceiling' ? `${method}: PGR 1 by definition` : undefined;
 }
 
-function accuracyLayers(
+function scoreLayers(
   group: Group,
   results: Pick<Results, 'trials'>,
   y: Y,
   color: Record<string, unknown>,
 ): Layers {
-  const rows = group.rows.flatMap(({ method, role, accuracy }) => {
-    if (accuracy === null) return [];
-    const { mean, low, high } = accuracy;
+  const rows = group.rows.flatMap(({ method, role, score }) => {
+    if (score === null) return [];
+    const { mean, low, high } = score;
     return [
       {
         method,
@@ -209,25 +209,23 @@ function accuracyLayers(
         value: mean,
         low: low ?? mean,
         high: high ?? mean,
-        told: `${method}: accuracy ${formatInterval(accuracy)}`,
+        told: `${method}: ${group.metric.name} ${formatScore(score)}`,
       },
     ];
   });
-  const cells = cellsShown(group, results).map(
-    ({ id, method, role, accuracy: { value, correct, total } }) => ({
-      method,
-      role,
-      value,
-      told: `${id}: ${formatNumber(value, 3)} (${correct} of ${total})`,
-    }),
-  );
+  const cells = cellsShown(group, results).map(({ id, method, role, score: { value, correct, total } }) => ({
+    method,
+    role,
+    value,
+    told: `${id}: ${formatNumber(value, scoreDigits(value))}${correct === null ? '' : ` (${correct} of ${total})`}`,
+  }));
   const values = [...rows.flatMap(({ low, high }) => [low, high]), ...cells.map(({ value }) => value)];
-  const domain = [Math.max(0, Math.min(...values, 1) - 0.03), Math.min(1.02, Math.max(...values, 0) + 0.03)];
+  const domain = scoreDomain(values);
   const x = (field: string) => ({
     field,
     type: 'quantitative' as const,
     scale: { domain, nice: false, zero: false },
-    axis: { title: 'accuracy on test', grid: false, tickCount: 6, format: '.2f' },
+    axis: { title: `${group.metric.name} on test`, grid: false, tickCount: 6, format: '.3~g' },
   });
   const floors = rows.filter(({ role }) => role === 'weak' || role === 'ceiling');
   return [
@@ -254,14 +252,23 @@ function accuracyLayers(
   ];
 }
 
+/** What an axis of scores shows: all of them and a little more, for shares not much beyond 0 and 1. */
+export function scoreDomain(values: readonly number[]): [number, number] {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  if (values.length === 0) return [0, 1];
+  const isShare = low >= -0.5 && high <= 1.5 && high > 0.2;
+  const margin = isShare ? 0.03 : (high - low || Math.abs(high) || 1) * 0.06;
+  return isShare ? [Math.max(0, low - margin), Math.min(1.02, high + margin)] : [low - margin, high + margin];
+}
+
 /** Beyond this many, single cells are a smear. */
 const mostCells = 1500;
 
 /** The trials that are shown one by one, each a tick: all of them or none. */
 export function cellsShown(group: Group, results: Pick<Results, 'trials'>) {
   const done = results.trials.flatMap((trial) => {
-    const { accuracy } = trial;
-    return accuracy !== undefined && isOf(group, trial) ? [{ ...trial, accuracy }] : [];
+    const { score } = trial;
+    return score !== undefined && isOf(group, trial) ? [{ ...trial, score }] : [];
   });
   return done.length > mostCells ? [] : done;
 }

@@ -1,12 +1,5 @@
 /** @file The figures of the report, each with what it shows and how its intervals were computed. */
-import {
-  accuracyCurve,
-  accuracyCurvesChart,
-  lossCurve,
-  lossCurvesChart,
-  meanCurves,
-} from '../charts/curves.js';
-import { examplePoints, examplesChart } from '../charts/examples.js';
+import { scoreCurve, scoreCurvesChart, lossCurve, lossCurvesChart, meanCurves } from '../charts/curves.js';
 import { cellsShown, methodsChart } from '../charts/methods.js';
 import { duration, timelineChart, timelineOf } from '../charts/timeline.js';
 import { drawGraph, foldStages } from '../graph.js';
@@ -15,15 +8,15 @@ import type { Results } from '../results.js';
 import { groupsOf, percent, roleNames, type Group } from '../rows.js';
 import { drawChart } from '../vega.js';
 
-function figure(chart: Markup, caption: Markup): Markup {
+export function figure(chart: Markup, caption: Markup): Markup {
   return fragment`<figure>
     <div class="scroll">${chart}</div>
     <figcaption>${caption}</figcaption>
   </figure>`;
 }
 
-const levelOf = (group: Group): string =>
-  percent(group.rows.find(({ accuracy }) => accuracy !== null)?.accuracy?.level ?? 0.95);
+export const levelOf = (group: Group): string =>
+  percent(group.rows.find(({ score }) => score !== null)?.score?.level ?? 0.95);
 
 const legend = fragment`<p class="legend">
   ${(['weak', 'method', 'control', 'ceiling'] as const).map(
@@ -33,40 +26,26 @@ const legend = fragment`<p class="legend">
   )}
 </p>`;
 
-/** PGR and accuracy by method; accuracy by number of examples. */
+/** PGR and score by method. */
 export async function methodFigures(results: Results): Promise<Markup> {
   const groups = groupsOf(results);
   const figures: Markup[] = [];
   for (const group of groups) {
     const level = levelOf(group);
-    const known = group.rows.filter(({ accuracy }) => accuracy !== null);
+    const known = group.rows.filter(({ score }) => score !== null);
     if (known.length === 0) continue;
     if (groups.length > 1) figures.push(fragment`<h3>${group.title}</h3>`);
-    const name = `PGR and accuracy by method on ${group.title}`;
+    const name = `PGR and ${group.metric.name} by method on ${group.title}`;
     figures.push(
       figure(
         fragment`${legend}${await drawChart(methodsChart(group, results), name)}`,
         fragment`<b>How much of the gap each method recovers.</b> Left: PGR over cells with its ${level} interval
           by Fieller’s method; the dashed lines are the weak supervisor (0) and the ceiling (1). An arrow says
           that the interval goes on beyond what is drawn; a dashed interval has no bounds, since ceiling −
-          weak is within noise. Right: mean test accuracy with its ${level} t
+          weak is within noise. Right: mean test ${group.metric.name} with its ${level} t
           interval${cellsShown(group, results).length > 0 && '; each tick is a cell'}.`,
       ),
     );
-    const points = examplePoints(group, results);
-    if (points.length > 0)
-      figures.push(
-        figure(
-          await drawChart(
-            examplesChart(points, group),
-            `Accuracy by number of in-context examples on ${group.title}`,
-          ),
-          fragment`<b>What examples in context are worth.</b> Mean test accuracy of students whose weak labels
-            were refined with the given number of weak-labelled examples in context, with ${level} t intervals
-            over cells; “contexts” is how many draws of examples vote. Bands: the weak supervisor and the
-            ceiling with their ${level} t intervals. At 0 the strong model labels without any example.`,
-        ),
-      );
   }
   return fragment`<section id="methods">
     <h2>Methods</h2>
@@ -76,24 +55,24 @@ export async function methodFigures(results: Results): Promise<Markup> {
 
 const nothingYet = fragment`<p class="quiet">No trial has a result yet.</p>`;
 
-/** Accuracy and loss along fine-tuning. */
+/** Score and loss along fine-tuning. */
 export async function trainingFigures(results: Results): Promise<Markup> {
   const figures: Markup[] = [];
   for (const group of groupsOf(results)) {
     const level = levelOf(group);
-    const accuracy = meanCurves(group, results, accuracyCurve);
+    const score = meanCurves(group, results, scoreCurve);
     const loss = meanCurves(group, results, lossCurve);
-    if (accuracy.length + loss.length > 0 && groupsOf(results).length > 1)
+    if (score.length + loss.length > 0 && groupsOf(results).length > 1)
       figures.push(fragment`<h3>${group.title}</h3>`);
-    if (accuracy.length > 0)
+    if (score.length > 0)
       figures.push(
         figure(
           await drawChart(
-            accuracyCurvesChart(accuracy, group),
-            `Test accuracy along fine-tuning on ${group.title}`,
+            scoreCurvesChart(score, group),
+            `Test ${group.metric.name} along fine-tuning on ${group.title}`,
           ),
-          fragment`<b>Accuracy along fine-tuning.</b> Test accuracy along the steps of fine-tuning (the axis of
-            steps is stretched near 0): mean over cells, band = ${level} t interval. Dashed: final accuracy of
+          fragment`<b>The score along fine-tuning.</b> Test ${group.metric.name} along the steps of fine-tuning (the axis of
+            steps is stretched near 0): mean over cells, band = ${level} t interval. Dashed: final score of
             the weak supervisor and of the ceiling. A curve that rises above the weak supervisor and falls
             back has learnt the supervisor’s errors.`,
         ),

@@ -1,9 +1,9 @@
 /** @file Every number down to the artifacts it came from: the table of trials, each opening to its chain of stages. */
-import { formatInterval } from '../../metrics/format.js';
+import { formatScore } from '../../metrics/format.js';
 import { fragment, scriptJson, type Markup } from '../markup.js';
 import type { Results, TrialResult } from '../results.js';
 
-const columns = ['trial', 'method', 'status', 'accuracy', 'evaluation'] as const;
+const columns = ['trial', 'method', 'status', 'score', 'evaluation'] as const;
 
 export function lineageSection(results: Results): Markup {
   const { trials, stages } = results;
@@ -18,7 +18,7 @@ export function lineageSection(results: Results): Markup {
   return fragment`<section id="lineage">
     <h2>Lineage</h2>
     <p>
-      Every accuracy above is the mean of accuracies below. Open a trial to see the stages it came from,
+      Every score above is the mean of scores below. Open a trial to see the stages it came from,
       inputs first, each with the key of its artifact; <code>temper lineage KEY</code> follows a key into the
       store.
     </p>
@@ -51,12 +51,14 @@ export function lineageSection(results: Results): Markup {
 }
 
 function trialRow(trial: TrialResult, stage: number | undefined): Markup {
-  const { accuracy, status, error } = trial;
+  const { score, status, error } = trial;
   return fragment`<tr class="trial" data-status="${status}" data-stage="${stage ?? ''}"${
     error !== undefined && fragment` data-error="${error}"`
   }><td><button type="button" class="open" aria-expanded="false" aria-label="Stages of this trial">▸</button> ${trial.cell}</td><td>${trial.method}</td><td${
     status === 'failed' && fragment` class="failed"`
-  }>${status}</td><td class="interval" data-value="${accuracy?.value ?? ''}">${
-    accuracy === undefined ? '–' : `${formatInterval(accuracy)} ${accuracy.correct}/${accuracy.total}`
+  }>${status}</td><td class="interval" data-value="${score?.value ?? ''}">${
+    score === undefined
+      ? '–'
+      : `${formatScore(score)}${score.correct === null ? '' : ` ${score.correct}/${score.total}`}`
   }</td><td><span class="key" title="${trial.evaluation}">${trial.evaluation.slice(0, 12)}</span></td></tr>`;
 }

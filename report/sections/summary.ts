@@ -1,10 +1,9 @@
 /** @file The top of the report: what was run, and the table of methods with what failed. */
-import { formatInterval } from '../../metrics/format.js';
+import { formatScore } from '../../metrics/format.js';
 import { duration } from '../charts/timeline.js';
 import { fragment, type Markup } from '../markup.js';
 import type { MethodSummary, Results, TrialResult } from '../results.js';
-import { groupsOf, percent, type Group } from '../rows.js';
-import { gapText } from '../table.js';
+import { gapText, groupsOf, percent, type Group } from '../rows.js';
 
 export function heading(results: Results): Markup {
   const { sweep, device, plan, trials, stages, timings } = results;
@@ -63,13 +62,13 @@ export function resultsSection(results: Results): Markup {
       fragment`<h3>${group.title}</h3>
         ${methodTable(group, notes)}`,
   );
-  const level = percent(results.summaries.find(({ accuracy }) => accuracy !== null)?.accuracy?.level ?? 0.95);
+  const level = percent(results.summaries.find(({ score }) => score !== null)?.score?.level ?? 0.95);
   return fragment`<section id="results">
     <h2>Results</h2>
     ${tables}
     <p class="quiet">
-      Accuracy is the mean over cells (one task, one pair, one seed) on the test split, with its ${level} t
-      interval. PGR, the performance gap recovered, is (method − weak) / (ceiling − weak) over cells with its
+      A score is the mean over cells (one task, one pair, one seed) on the test split, with its ${level} t
+      interval; what cells share (tasks’ values, seeds, test items) is not counted twice. PGR, the performance gap recovered, is (method − weak) / (ceiling − weak) over cells with its
       ${level} interval by Fieller’s method, which counts the uncertainty of all
       three.${[...notes].map((note) => fragment` Without bounds or absent: ${note}.`)}${
         results.summaries.some(({ cells }) => cells === 1) && ' A single cell has no interval.'
@@ -79,12 +78,12 @@ export function resultsSection(results: Results): Markup {
   </section>`;
 }
 
-function methodTable({ rows }: Group, notes: Set<string>): Markup {
+function methodTable({ rows, metric }: Group, notes: Set<string>): Markup {
   const body = rows.map((row, index) => {
     const isFirst = index > 0 && rows[index - 1]?.role !== row.role;
     return fragment`<tr class="${isFirst ? 'first' : ''}">
       <td>${methodName(row)}</td>
-      <td class="interval">${row.accuracy === null ? '–' : withQuietEnds(formatInterval(row.accuracy))}</td>
+      <td class="interval">${row.score === null ? '–' : withQuietEnds(formatScore(row.score))}</td>
       <td class="interval">${withQuietEnds(gapText(row, notes))}</td>
       <td class="number">${row.cells}</td>
       <td class="number">${row.failed > 0 ? fragment`<span class="failed">${row.failed}</span>` : ''}</td>
@@ -95,7 +94,7 @@ function methodTable({ rows }: Group, notes: Set<string>): Markup {
       <thead>
         <tr>
           <th>method</th>
-          <th>accuracy</th>
+          <th>${metric.name}</th>
           <th>PGR</th>
           <th class="number">cells</th>
           <th class="number">failed</th>
