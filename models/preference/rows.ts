@@ -10,14 +10,23 @@ export interface PairSize {
   readonly places: number;
 }
 
-/** The smallest sizes that hold candidates; `policy`: whose last token need not be read. */
-export function pairSize(candidates: readonly Candidate[], unit = 1): { scores: PairSize; policy: PairSize } {
-  const longest = Math.max(...candidates.map(({ tokens }) => tokens.length));
-  const places = Math.max(...candidates.map(({ tokens, start }) => tokens.length - start));
-  const rounded = (length: number) => Math.ceil(length / unit) * unit;
+/** Sizes are multiples of it where they can be, so that similar data share one graph. */
+const unit = 8;
+
+/** Sizes that hold candidates; of a policy, whose last token need not be read, and of a reward model. */
+export function pairSize(
+  candidates: readonly Candidate[],
+  context: number,
+): { scores: PairSize; policy: PairSize } {
+  const [longest, places] = candidates.reduce(
+    ([all, own], { tokens, start }) => [Math.max(all, tokens.length), Math.max(own, tokens.length - start)],
+    [0, 0] as [number, number],
+  );
+  const rounded = (length: number, most: number) => Math.min(most, Math.ceil(length / unit) * unit);
+  const read = rounded(longest - 1, context);
   return {
-    scores: { length: rounded(longest), places: 0 },
-    policy: { length: rounded(longest - 1), places: Math.min(rounded(places), rounded(longest - 1)) },
+    scores: { length: rounded(longest, context), places: 0 },
+    policy: { length: read, places: rounded(places, read) },
   };
 }
 
