@@ -74,6 +74,10 @@ export const classificationParameters = z
       .describe(
         'multiple choice as one candidate answer a row, right or wrong; {{ candidate }} in the template',
       ),
+    unlabelled: z
+      .enum(['refuse', 'drop'])
+      .default('refuse')
+      .describe('what becomes of a row without a label: a mistake, or left out and counted'),
     ...morePlacing,
     ...moreOfSource,
   })
@@ -165,7 +169,7 @@ function withoutParaphrases(p: Parameters): Partial<Parameters> {
 
 async function splitFile(p: Parameters, seed: number, files: Files | undefined): Promise<Examples> {
   const source = sourceName(p, files);
-  const { rows, rowsWithLineBreaks } = await readLabelled(p, seed, files);
+  const { rows, rowsWithLineBreaks, unlabelled } = await readLabelled(p, seed, files);
   const cleaned = clean(rows, p.conflicting, mostHeldOut);
   const at = p.candidates === undefined ? `${source}, column "${p.label}"` : source;
   const classes =
@@ -189,7 +193,8 @@ async function splitFile(p: Parameters, seed: number, files: Files | undefined):
       task: 'classification',
       seed,
       counts: {
-        rows: rows.length,
+        rows: rows.length + unlabelled,
+        ...(p.unlabelled === 'drop' ? { 'rows without a label': unlabelled } : {}),
         'rows with line breaks in the text': rowsWithLineBreaks,
         ...countsOfCleaning(cleaned),
         ...Object.fromEntries(classCounts(cleaned.kept, classes)),
@@ -213,7 +218,12 @@ async function readLabelled(p: Parameters, seed: number, files: Files | undefine
   const rows: Placeable[] = [];
   const template = p.template === undefined ? undefined : templateOf(p.template);
   let rowsWithLineBreaks = 0;
+  let unlabelled = 0;
   for await (const row of sourceRows(p, columnsOf(p), files)) {
+    if (p.unlabelled === 'drop' && p.candidates === undefined && isNothing(valueAt(row.values, p.label))) {
+      unlabelled++;
+      continue;
+    }
     const { raw, label: drawn } = textAndLabel(row, p, template, seed);
     const text = raw.trim();
     if (/[\r\n]/.test(raw)) rowsWithLineBreaks++;
@@ -228,8 +238,11 @@ async function readLabelled(p: Parameters, seed: number, files: Files | undefine
         : difficultyOf(valueAt(row.values, p.difficulty), `${row.where}, column "${p.difficulty}"`);
     rows.push({ id, text, label, pool: row.pool, difficulty });
   }
-  return { rows, rowsWithLineBreaks };
+  return { rows, rowsWithLineBreaks, unlabelled };
 }
+
+const isNothing = (value: unknown): boolean =>
+  value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
 
 function textAndLabel(row: SourceRow, p: Parameters, template: TextTemplate | undefined, seed: number) {
   if (template === undefined) return { raw: textOf(row, p.text) };

@@ -156,6 +156,8 @@ const sameSplit: Readonly<Record<string, readonly string[]>> = {
   validation: ['validation', 'valid', 'val', 'dev'],
 };
 
+const knownSplits = ['train', 'test', ...(sameSplit['validation'] ?? [])];
+
 /**
  * The files of one split, by their paths: a folder says the configuration, and a part of the name the split, as in
  * `main/test-00000-of-00001.parquet`, `harmless-base/train.jsonl.gz` and `plain_text/validation/0000.parquet`. Where the
@@ -179,7 +181,10 @@ export function chooseFiles(paths: readonly string[], { config, split, where }: 
       `${where} has no folder "${config}"; it holds ${listed(data.map(({ path }) => path))}.`,
     );
   const names = sameSplit[split] ?? [split];
-  const inSplit = inConfig.filter(({ path }) => partsOf(path).some((part) => names.includes(part)));
+  const named = inConfig.filter(({ path }) => partsOf(path).some((part) => names.includes(part)));
+  // Files that no split is named in are training data, as the hub's own library has it.
+  const anySplit = inConfig.some(({ path }) => partsOf(path).some((part) => knownSplits.includes(part)));
+  const inSplit = named.length === 0 && split === 'train' && !anySplit ? inConfig : named;
   if (inSplit.length === 0)
     throw new UserError(
       `${where} has no file of split "${split}"; it holds ${listed(inConfig.map(({ path }) => path))}.`,
