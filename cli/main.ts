@@ -26,6 +26,8 @@ const commands: Record<string, () => Promise<Register>> = {
   predict: async () => (await import('./predict.js')).registerPredict,
   generate: async () => (await import('./generate.js')).registerGenerate,
   export: async () => (await import('./export.js')).registerExport,
+  methods: async () => (await import('./methods.js')).registerMethods,
+  tasks: async () => (await import('./tasks.js')).registerTasks,
   schema: async () => (await import('./schema.js')).registerSchema,
   store: async () => {
     const { registerStore } = await import('./store.js');

@@ -8,16 +8,13 @@ export default defineMethod({
   summary: 'Fine-tune the strong model on the weak labels with cross entropy.',
   formula:
     '`L = −Σ_c y_c ln p_c`, with `y` the weak label and `p` the student. On tasks answered in words, the cross entropy of the ' +
-    "answer's tokens; on preference pairs, that of which response is the better one (Bradley–Terry).",
+    "answer's tokens; on preference pairs, that of which response is the better one (Bradley–Terry); on numbers, the squared " +
+    'error, that is, the likelihood of a Gaussian.',
   source: 'Burns et al. 2023 (arXiv 2312.09390), section 3: naive fine-tuning',
   leavesBehind: [
     'openai/weak-to-strong reads the hidden state at the place that the number of non-zero token ids gives, so a text with "!" ' +
       '(id 0 of GPT-2) is read at another place, and passes no attention mask (`weak_to_strong/model.py:51`).',
     'openai/weak-to-strong goes through the items of every epoch in the same order (`weak_to_strong/train.py:62,81`); here each epoch has its own.',
-    'openai/weak-to-strong, run again, evaluates a head of zeros instead of the weights it saved ' +
-      '(`weak_to_strong/train.py:205-229`).',
-    'openai/weak-to-strong names results by initials, so that `loss` and `lr` become one key (`train_simple.py:125-141`); ' +
-      "a stage's key here is a hash over everything that it depends on.",
   ],
   parameters: z.object({
     labels: z
