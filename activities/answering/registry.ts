@@ -3,10 +3,11 @@ import type { AnswerKind } from '../../datasets/task.js';
 import { architectureOf, type Answerer, type AnswererRequest, type OpenAnswerer } from './answerer.js';
 import { openChoices } from './choices.js';
 import { openMixture } from './mixture.js';
+import { openPreference } from './preference.js';
 import { openText } from './text.js';
 
 const answerers: Readonly<Record<string, Partial<Record<AnswerKind, OpenAnswerer>>>> = {
-  gpt: { 'next-token': openChoices, classes: openChoices, text: openText },
+  gpt: { 'next-token': openChoices, classes: openChoices, preference: openPreference, text: openText },
   mixture: { number: openMixture },
 };
 

@@ -3,10 +3,16 @@ import type { AnswerKind } from '../../datasets/task.js';
 import type { StageFunction } from '../context.js';
 import { finetuneOnChoices } from './choices.js';
 import { finetuneMixture } from './mixture.js';
+import { finetuneOnPairs } from './preference.js';
 import { finetuneOnText } from './text.js';
 
 const finetuners: Readonly<Record<string, Partial<Record<AnswerKind, StageFunction>>>> = {
-  gpt: { 'next-token': finetuneOnChoices, classes: finetuneOnChoices, text: finetuneOnText },
+  gpt: {
+    'next-token': finetuneOnChoices,
+    classes: finetuneOnChoices,
+    preference: finetuneOnPairs,
+    text: finetuneOnText,
+  },
   mixture: { number: finetuneMixture },
 };
 

@@ -53,7 +53,9 @@ async function finetuneOnAnswers(context: StageContext): Promise<object> {
   const size = answerSize(rows);
   const training = trainingOf(asked.training, stepsOf(asked.training, rows.length));
   const order = epochOrder(rows.length, training.batch, asked.seed, 'finetune');
-  context.log(`${rows.length} answers, ${training.steps} steps of ${training.batch}, sequences of ${size.length}`);
+  context.log(
+    `${rows.length} answers, ${training.steps} steps of ${training.batch}, sequences of ${size.length}`,
+  );
   const trained = await train(context, {
     program: answerProgram(base.config, { ...size, training }),
     steps: training.steps,

@@ -46,8 +46,9 @@ export const pretrainGpt: StageFunction = async (context) => {
 
   let trained = fresh;
   if (training.steps > 0) {
-    const everySecond = taskNamed(task).corpusLoss === 'every-second';
-    const rows = texts.map((text) => rowOf(text, tokenizer, config.context, everySecond));
+    const { answer, corpusLoss } = taskNamed(task);
+    const reading = { everySecond: corpusLoss === 'every-second', ends: answer === 'text' };
+    const rows = texts.map((text) => rowOf(text, tokenizer, config.context, reading));
     const longest = rows.reduce((length, { tokens }) => Math.max(length, tokens.length), 0);
     const counting = rows.reduce((count, row) => Math.max(count, countingTokens(row)), 0);
     const size = { length: longest - 1, positions: counting };
@@ -71,9 +72,18 @@ export const pretrainGpt: StageFunction = async (context) => {
   return {};
 };
 
-/** A text behind the beginning-of-text token, cut to the context. */
-function rowOf(text: string, tokenizer: Tokenizer, context: number, everySecond: boolean): LanguageModelRow {
-  const tokens = [tokenizer.bos, ...tokenizer.encode(text)].slice(0, context);
+/**
+ * A text behind the beginning-of-text token, cut to the context. Where the model is to write (`ends`), the same token
+ * ends it, so that the model learns where texts do.
+ */
+function rowOf(
+  text: string,
+  tokenizer: Tokenizer,
+  context: number,
+  { everySecond, ends }: { everySecond: boolean; ends: boolean },
+): LanguageModelRow {
+  const end = ends ? [tokenizer.bos] : [];
+  const tokens = [tokenizer.bos, ...tokenizer.encode(text), ...end].slice(0, context);
   // The text's second, fourth, … tokens stand at the even places behind the beginning-of-text token.
   return everySecond
     ? { tokens, weights: tokens.map((_, place) => (place > 0 && place % 2 === 0 ? 1 : 0)) }
