@@ -59,7 +59,7 @@ export function taskOf(preset: Preset): TaskDefinition {
   const keyed = (given: Partial<TaskParameters>) => ({ ...given, preset: version });
   const full = (given: Partial<TaskParameters>): TaskParameters => {
     const { preset: _, ...rest } = given;
-    return parameters.parse(rest) as TaskParameters;
+    return parameters.parse(rest);
   };
   return {
     ...base,
@@ -67,9 +67,7 @@ export function taskOf(preset: Preset): TaskDefinition {
     summary: preset.summary,
     parameters,
     fetch: (p) =>
-      fetchSource(withSource(preset, p as SourceParameters)) as ReturnType<
-        NonNullable<TaskDefinition['fetch']>
-      >,
+      fetchSource(withSource(preset, p as SourceParameters)),
     corpusParameters: (p) => keyed(base.corpusParameters(p)),
     exampleParameters: (p) => keyed(base.exampleParameters(p)),
     corpus: async (given, seed, files) => base.corpus(full(given), seed, files),
@@ -111,7 +109,7 @@ function schemaOf(preset: Preset, base: TaskDefinition): z.ZodObject & z.ZodType
         : issue.message;
       context.addIssue({ code: 'custom', path: issue.path, message });
     }
-  }) as unknown as z.ZodObject & z.ZodType<TaskParameters>;
+  });
 }
 
 /** The field with another default, described as before. */

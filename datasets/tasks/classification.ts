@@ -1,0 +1,2 @@
+/** @file The task `classification`. */
+export { classification as default } from '../classification.js';
