@@ -11,6 +11,7 @@ import { recordFailure } from '../store/failures.js';
 import type { Store } from '../store/store.js';
 import type { StageRef } from '../workflows/messages.js';
 import { readEvaluation } from './evaluation.js';
+import { publishModules } from './modules.js';
 import { loadPlan, storePlan, type StoredPlan } from './plans.js';
 import { publishReport } from './report.js';
 import { collectResults } from './results.js';
@@ -84,6 +85,7 @@ export function createOrchestratorActivities(options: {
         input.plan === undefined
           ? await forUsers(async () => {
               const sweep = input.definition as LoadedSweep;
+              await publishModules(store, sweep.modules ?? {}, worker);
               const paths = sweep.tasks.flatMap((task) => Object.values(task.files));
               return storePlan(store, planSweep(sweep, await fingerprint(paths, fingerprints)), worker);
             })

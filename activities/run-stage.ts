@@ -19,6 +19,7 @@ import {
 } from './context.js';
 import { InputDamaged } from './executor.js';
 import type { StoredPlan } from './plans.js';
+import { useModulesOf } from './modules.js';
 import { stageFunctions } from './registry.js';
 
 export interface StageRun {
@@ -92,6 +93,7 @@ export async function runStage(options: StageRun): Promise<StageSummary> {
   };
   try {
     // A disk that is full while a stage writes its files is waited for, like one that is full when it publishes.
+    await useModulesOf(store, stage);
     const summary = await withStoreErrors(draft.folder, () => stageFunctionOf(stage)(context));
     const finished = new Date().toISOString();
     log.append(`${finished} done`);

@@ -4,8 +4,8 @@ import type { JsonObject } from '../base/json.js';
 import { fingerprint } from '../datasets/fingerprint.js';
 import { taskNamed } from '../datasets/tasks.js';
 import { planSweep, type Plan } from '../plan/plan.js';
-import { vocabulary } from '../plan/vocabulary.js';
-import { loadSweepFile, type LoadedSweep, type SweepTask } from '../spec/index.js';
+import { loadSweep } from '../plan/load.js';
+import type { LoadedSweep, SweepTask } from '../spec/index.js';
 import type { CommandContext } from './context.js';
 
 export interface PlannedSweep {
@@ -19,7 +19,7 @@ export async function planFile(
   sets: readonly string[],
   context: CommandContext,
 ): Promise<PlannedSweep> {
-  const loaded = await loadSweepFile(file, { vocabulary, sets: [...sets] });
+  const loaded = await loadSweep(file, sets);
   const sweep = { ...loaded, tasks: await Promise.all(loaded.tasks.map(fetched)) };
   for (const task of sweep.tasks)
     await taskNamed(task.definition).glance?.({ ...task.parameters, ...task.files });

@@ -140,6 +140,11 @@ export interface TaskDefinition<P extends TaskParameters = TaskParameters> {
   hasParaphrases?(parameters: P): boolean;
 }
 
+/** Lets TypeScript infer the parameters of a task from their schema. */
+export function defineTask<P extends TaskParameters>(task: TaskDefinition<P>): TaskDefinition {
+  return task as unknown as TaskDefinition;
+}
+
 /** Where this machine has the file that a parameter names. */
 export function locate(reference: string, files: Files = {}): string {
   return Object.hasOwn(files, reference) ? (files[reference] as string) : reference;

@@ -32,8 +32,8 @@ export interface CellTask {
   readonly grading: JsonObject;
   /** Into how many shards B is cut for labelling and refinement. */
   readonly shards: number;
-  /** A user's module that defines the task: digest → path. */
-  readonly modules?: Record<string, string>;
+  /** The digest of the user's module that defines the task. */
+  readonly modules?: readonly string[];
 }
 
 export interface CellModel {
@@ -60,7 +60,7 @@ export interface CellDefinition {
 
 /** Names that a user's module defines are told apart from everybody else's by its digest. */
 export interface BroughtNames {
-  readonly modules: Record<string, string>;
+  readonly modules: readonly string[];
   /** The name under which a loss or an operation of the method is known to executors. */
   nameOf(name: string): string;
 }
@@ -508,17 +508,17 @@ export class CellPlan implements PrivilegedCell {
     inputs: StageInputs;
     title: string;
     paths?: Record<string, string>;
-    modules?: Record<string, string>;
+    modules?: readonly string[];
     computes?: boolean;
   }): Stage {
     const { task, seed, device } = this.#cell;
     const { computes, title, modules, ...rest } = request;
-    const code = { ...task.modules, ...modules };
+    const code = [...new Set([...(task.modules ?? []), ...(modules ?? [])])].sort();
     return this.#pool.add({
       ...rest,
       title: `${title} · ${task.label} · seed ${seed}`,
       ...(computes === true ? { device } : {}),
-      ...(Object.keys(code).length === 0 ? {} : { modules: code }),
+      ...(code.length === 0 ? {} : { modules: code }),
     });
   }
 }

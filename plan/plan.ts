@@ -3,8 +3,8 @@ import { UserError } from '../base/errors.js';
 import { hashOf, type JsonObject } from '../base/json.js';
 import { taskNamed } from '../datasets/tasks.js';
 import type { AnswerKind, TaskDefinition } from '../datasets/task.js';
-import type { Control, Described, Method, MethodTask } from '../methods/definition/method.js';
-import { controls, methods } from '../methods/definition/registry.js';
+import type { Described, MethodTask } from '../methods/definition/method.js';
+import { entryNamed } from '../methods/definition/registry.js';
 import { architectures, type Architecture } from '../models/architectures.js';
 import { withoutDefaults } from '../spec/defaults.js';
 import type { LoadedSweep, SweepMethod, SweepModel, SweepTask } from '../spec/index.js';
@@ -118,34 +118,26 @@ function trialsOf(
     trial('weak', 'weak supervisor', {}, plan.evaluateWeak()),
     trial('ceiling', 'ceiling', {}, plan.evaluate(plan.ceiling('B'))),
     ...sweep.methods.map((chosen) =>
-      trial('method', chosen.label, chosen.values, methodNamed(chosen).evaluation(plan, chosen.parameters)),
+      trial('method', chosen.label, chosen.values, evaluationOf(chosen, plan)),
     ),
     ...sweep.controls
       .filter(
         (chosen) =>
-          chosen.standard !== true || refusal(controlNamed(chosen), task, chosen.parameters) === undefined,
+          chosen.standard !== true ||
+          refusal(entryNamed(chosen.name).entry, task, chosen.parameters) === undefined,
       )
-      .map((chosen) =>
-        trial(
-          'control',
-          chosen.label,
-          chosen.values,
-          controlNamed(chosen).evaluation(plan, chosen.parameters),
-        ),
-      ),
+      .map((chosen) => trial('control', chosen.label, chosen.values, evaluationOf(chosen, plan))),
   ];
 }
 
-function methodNamed({ name }: SweepMethod): Method {
-  const method = methods[name];
-  if (method === undefined) throw new RangeError(`no method ${name}`);
-  return method;
-}
-
-function controlNamed({ name }: SweepMethod): Control {
-  const control = controls[name];
-  if (control === undefined) throw new RangeError(`no control ${name}`);
-  return control;
+/** The stage that evaluates a method or a control on a cell. */
+function evaluationOf({ name, parameters }: SweepMethod, plan: CellPlan): Stage {
+  const { entry, brought } = entryNamed(name);
+  const cell =
+    brought === undefined
+      ? plan
+      : plan.forModule({ modules: [digestIn(name)!], nameOf: (part) => brought.nameOf(part) });
+  return entry.evaluation(cell, parameters);
 }
 
 /** Why a method or control cannot work on a task; undefined where it can. */
@@ -175,10 +167,14 @@ function listed(names: readonly string[]): string {
  */
 function checkApplicable(sweep: LoadedSweep): void {
   const named = [
-    ...sweep.methods.map((chosen) => ({ chosen, what: 'method', entry: methodNamed(chosen) as Described })),
+    ...sweep.methods.map((chosen) => ({
+      chosen,
+      what: 'method',
+      entry: entryNamed(chosen.name).entry as Described,
+    })),
     ...sweep.controls
       .filter(({ standard }) => standard !== true)
-      .map((chosen) => ({ chosen, what: 'control', entry: controlNamed(chosen) as Described })),
+      .map((chosen) => ({ chosen, what: 'control', entry: entryNamed(chosen.name).entry as Described })),
   ];
   const mistakes = named.flatMap(({ chosen, what, entry }) =>
     sweep.tasks.flatMap((task) => {
@@ -193,6 +189,11 @@ function checkApplicable(sweep: LoadedSweep): void {
       `${[...new Set(mistakes)].join('\n')}\nLeave it out, or put the task into a sweep of its own.`,
     );
   }
+}
+
+/** The digest in the name of what a user's module brings. */
+function digestIn(name: string): string | undefined {
+  return /@([0-9a-f]{64})$/.exec(name)?.[1];
 }
 
 function cellModel(model: SweepModel): CellModel {
@@ -239,6 +240,7 @@ function cellTask(task: SweepTask, fingerprints: Fingerprints): CellTask {
     corpusParameters: keyed(definition, definition.corpusParameters(named) as JsonObject),
     files,
     grading: keyed(definition, (definition.gradeParameters?.(named) ?? {}) as JsonObject),
+    ...(digestIn(task.definition) === undefined ? {} : { modules: [digestIn(task.definition)!] }),
     shards: shardsOf[definition.answer],
   };
 }

@@ -17,7 +17,7 @@ export interface StageRequest {
   title: string;
   device?: DeviceClass;
   paths?: Record<string, string>;
-  modules?: Record<string, string>;
+  modules?: readonly string[];
 }
 
 export class StagePool {

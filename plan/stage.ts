@@ -37,8 +37,8 @@ export interface Stage {
   readonly title: string;
   /** Where this machine finds a file that the parameters name by its digest. Not part of the key. */
   readonly paths?: Record<string, string>;
-  /** Where this machine finds a user's module whose digest a name in the parameters ends in. Not part of the key. */
-  readonly modules?: Record<string, string>;
+  /** Digests of users' modules that names in the parameters end in. Not part of the key. */
+  readonly modules?: readonly string[];
 }
 
 /** sha256 of the canonical JSON of {kind, version, params, device class, keys of its inputs}. */

@@ -19,7 +19,9 @@ export const vocabulary: Vocabulary = {
   methods: parametersOf(methods),
   controls: parametersOf(controls),
   standard: Object.fromEntries(
-    Object.values(controls).flatMap(({ name, standard }) => (standard === undefined ? [] : [[name, standard]])),
+    Object.values(controls).flatMap(({ name, standard }) =>
+      standard === undefined ? [] : [[name, standard]],
+    ),
   ),
   generators: parametersOf(generated),
   fileTasks: parametersOf(overFiles),

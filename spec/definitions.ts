@@ -13,8 +13,7 @@ export const sections = {
   tasks: 'what is learnt: name → { generator: … } or { type: …, file: … }',
   models:
     'name → { architecture: …, …, pretrain: …, finetune: … }, or { answers: … } for answers that stand in the data',
-  pairs:
-    'who supervises whom: a list of { weak: MODEL, strong: MODEL }, or { grid: [MODEL, …] } for every model and each that is not before it',
+  pairs: 'who supervises whom: a list of { weak: MODEL, strong: MODEL }, or { grid: [MODEL, …] }',
   finetune: 'settings of every fine-tuning; a model may override them with its own finetune',
   methods: 'ways to learn from weak labels: a list of NAME or NAME: { parameters }',
   controls: 'what methods are compared with: standard (default), none, or a list like methods',

@@ -2,16 +2,19 @@
 import { constants } from 'node:fs';
 import { access, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { codeOf, messageOf } from '../base/errors.js';
+import { codeOf, messageOf, UserError } from '../base/errors.js';
 import { mistakeAt, reporter, SweepFileError, type MistakeNote, type Reporter } from './mistakes.js';
 import type { Source } from './source.js';
 import { nearest } from './suggest.js';
-import { readSweep, type LoadedSweep } from './sweep.js';
+import type { ModuleUse } from './modules.js';
+import { moduleUses, readSweep, type LoadedSweep, type ParseOptions } from './sweep.js';
 import type { FileUse } from './tasks.js';
 import type { Vocabulary } from './vocabulary.js';
 
 export interface LoadOptions {
   vocabulary: Vocabulary;
+  /** Loads a user's module and adds what it brings to the vocabulary, under the path as written. */
+  bring?: (vocabulary: Vocabulary, use: ModuleUse) => Promise<Vocabulary>;
   /** `--set` arguments: path=value. */
   sets?: readonly string[];
   /** The folder that `path` and relative paths in a `--set` start from (absolute). */
@@ -30,14 +33,37 @@ export async function loadSweepFile(path: string, options: LoadOptions): Promise
   const absolute = resolve(cwd, path);
   const text = await readText(path, absolute);
   const report = reporter();
-  const { sweep, files } = readSweep(
-    text,
-    { ...options, source: path, folder: dirname(absolute), cwd },
-    report,
-  );
+  const parsing = { ...options, source: path, folder: dirname(absolute), cwd };
+  const vocabulary = await withModules(text, parsing, options.bring, report);
+  if (report.mistakes.length > 0) throw new SweepFileError(path, report.inOrder());
+  const { sweep, files } = readSweep(text, { ...parsing, vocabulary }, report);
   for (const file of files) await checkFile(file, report);
   if (sweep === undefined || report.mistakes.length > 0) throw new SweepFileError(path, report.inOrder());
   return sweep;
+}
+
+/** The vocabulary with what the sweep's own modules bring; what is wrong with a module is said where it is named. */
+async function withModules(
+  text: string,
+  parsing: ParseOptions,
+  bring: LoadOptions['bring'],
+  report: Reporter,
+): Promise<Vocabulary> {
+  let { vocabulary } = parsing;
+  for (const use of bring === undefined ? [] : moduleUses(text, parsing)) {
+    try {
+      vocabulary = await bring!(vocabulary, use);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      report.report(use.span, {
+        code: 'unreadable',
+        path: use.path,
+        message: error.message,
+        found: use.written,
+      });
+    }
+  }
+  return vocabulary;
 }
 
 async function readText(path: string, absolute: string): Promise<string> {

@@ -5,6 +5,7 @@ import { asMap, fieldsOf, joined, unwrapped } from './check.js';
 import { expandEntry, type Variant } from './expand.js';
 import { valuesText } from './labels.js';
 import type { Reporter } from './mistakes.js';
+import { isModulePath } from './modules.js';
 import { describeValue } from './phrase.js';
 import type { Span } from './source.js';
 import { nearest } from './suggest.js';
@@ -36,6 +37,10 @@ export function readMethods(
   registry: Record<string, z.ZodObject>,
   report: Reporter,
 ): SweepMethod[] {
+  if (list.kind === 'scalar' && isModulePath(list.value)) {
+    const alone: Located = { kind: 'list', items: [list], span: list.span };
+    return readMethods(alone, section, what, registry, report);
+  }
   if (list.kind !== 'list') {
     const expected = `a list of ${what}s, each "- NAME" or "- NAME: { parameters }"`;
     const message = `found ${describeValue(list)}, expected ${expected}.`;

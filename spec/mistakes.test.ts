@@ -26,7 +26,7 @@ describe('one mistake in the quickstart', () => {
       'seeds: 2',
       'seed: 2',
       [
-        '22:1 seed: unknown key "seed"; a sweep has name, device, tasks, models, pairs, finetune, methods, controls, seeds, limits. → seeds',
+        '22:1 seed: unknown key "seed"; a sweep has name, device, tasks, models, pairs, finetune, methods, controls, seeds, limits, scale, scales. → seeds',
       ],
     ],
     [
@@ -178,7 +178,7 @@ describe('one mistake in the quickstart', () => {
       '  - { weak: weak, strong: strong }',
       '  { weak: weak, strong: strong }',
       [
-        '15:3 pairs: found a mapping (weak, strong), expected a list of pairs, each "- { weak: MODEL, strong: MODEL }".',
+        '15:3 pairs: found a mapping (weak, strong), expected a list of pairs, each "- { weak: MODEL, strong: MODEL }", or { grid: [MODEL, …] }.',
       ],
     ],
     [
@@ -354,7 +354,9 @@ describe('one mistake in the quickstart', () => {
       'a missing section',
       'pairs:\n  - { weak: weak, strong: strong }\n',
       '',
-      ['2:1 pairs: pairs is missing; it says who supervises whom: a list of { weak: MODEL, strong: MODEL }.'],
+      [
+        '2:1 pairs: pairs is missing; it says who supervises whom: a list of { weak: MODEL, strong: MODEL }, or { grid: [MODEL, …] }.',
+      ],
     ],
     [
       'more trials than anyone wants',
@@ -388,7 +390,7 @@ methods:
 sweeps/x.yaml has 5 mistakes; nothing was started.
 
 sweeps/x.yaml:1:1  nam
-  unknown key "nam"; a sweep has name, device, tasks, models, pairs, finetune, methods, controls, seeds, limits. Did you mean name?
+  unknown key "nam"; a sweep has name, device, tasks, models, pairs, finetune, methods, controls, seeds, limits, scale, scales. Did you mean name?
   1 | nam: demo
     | ^^^
 

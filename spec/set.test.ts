@@ -75,7 +75,7 @@ describe('a mistaken --set', () => {
     [
       'metods[0]=naive',
       [
-        '--set metods[0]=naive: a sweep has no "metods"; it has name, device, tasks, models, pairs, finetune, methods, controls, seeds, limits. → methods',
+        '--set metods[0]=naive: a sweep has no "metods"; it has name, device, tasks, models, pairs, finetune, methods, controls, seeds, limits, scale, scales. → methods',
       ],
     ],
     [

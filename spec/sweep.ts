@@ -17,6 +17,7 @@ import { asMap, checkLeaf, joined, reportWrong } from './check.js';
 import { expandEntry } from './expand.js';
 import { readMethods, standardControls, type SweepMethod } from './methods.js';
 import { reporter, SweepFileError, type Reporter } from './mistakes.js';
+import { modulesIn, type ModuleUse } from './modules.js';
 import { readModels, type SweepModel, type SweepPair } from './models.js';
 import { describeValue } from './phrase.js';
 import { applyScale } from './scale.js';
@@ -43,6 +44,8 @@ export interface LoadedSweep {
   controls: SweepMethod[];
   seeds: number[];
   limits: { 'trials-at-once': number; attempts: number };
+  /** Users' own methods and tasks: digest → absolute path of the module. Their names end in "@" and the digest. */
+  modules?: Record<string, string>;
   /** "tasks.safety.label" → "sweeps/safety.yaml:6:61", for mistakes that only the data shows. No part of any key. */
   where: Record<string, string>;
 }
@@ -68,6 +71,18 @@ export function parseSweep(text: string, options: ParseOptions): LoadedSweep {
   const { sweep } = readSweep(text, options, report);
   if (sweep === undefined) throw new SweepFileError(options.source, report.inOrder());
   return sweep;
+}
+
+/** The modules of users' own that a sweep names; what is wrong with the sweep otherwise is left to {@link readSweep}. */
+export function moduleUses(text: string, options: Omit<ParseOptions, 'vocabulary'>): ModuleUse[] {
+  const report = reporter();
+  const { sets = [], cwd = process.cwd() } = options;
+  const source: Source = { name: options.source, kind: 'file', text, folder: options.folder ?? cwd };
+  const root = readRoot(source, report);
+  if (root === undefined) return [];
+  applyScale(root, sets, sectionNames, report);
+  applySets(root, sets, sectionNames, cwd, report);
+  return modulesIn(root);
 }
 
 /** As {@link parseSweep}, with the files that the sweep names; mistakes go to the reporter, and then there is no sweep. */

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import type { LabelWork } from './label-work.js';
 import type { Loss } from './loss.js';
-import type { Control, Described, Method } from './method.js';
+import type { Control, Method } from './method.js';
 
 type Entry = Method | Control;
 
@@ -45,11 +45,21 @@ export const labelWork: Readonly<Record<string, LabelWork>> = byName(
   all.flatMap((entry) => Object.entries(entry.labelWork ?? {})),
 );
 
+const broughtEntries = new Map<string, BroughtEntry>();
 const broughtLosses = new Map<string, Loss>();
 const broughtWork = new Map<string, LabelWork>();
 
-/** Makes known to this process what a user's method brings, under the names that its stages have in their keys. */
-export function registerParts(entry: Described, nameOf: (name: string) => string): void {
+/** A user's method or control, and how this process tells its parts from others'. */
+export interface BroughtEntry {
+  readonly entry: Entry;
+  /** The name under which a loss or an operation is known: its own parts' names are told apart, others' are not. */
+  nameOf(name: string): string;
+}
+
+/** Makes known to this process a user's method, under the names that its stages have in their keys. */
+export function registerEntry(entry: Entry, nameOf: (name: string) => string): void {
+  const own = new Set([...Object.keys(entry.losses ?? {}), ...Object.keys(entry.labelWork ?? {})]);
+  broughtEntries.set(nameOf(entry.name), { entry, nameOf: (name) => (own.has(name) ? nameOf(name) : name) });
   for (const [name, loss] of Object.entries(entry.losses ?? {})) broughtLosses.set(nameOf(name), loss);
   for (const [name, work] of Object.entries(entry.labelWork ?? {})) broughtWork.set(nameOf(name), work);
 }
@@ -59,6 +69,15 @@ export function anyLossNamed(name: string): Loss {
   const loss = broughtLosses.get(name) ?? losses[name];
   if (loss === undefined) throw new RangeError(`no method brings a loss "${name}"`);
   return loss;
+}
+
+/** A method or control by its name in a plan, with how its parts are named where a user brought it. */
+export function entryNamed(name: string): { entry: Entry; brought?: BroughtEntry } {
+  const brought = broughtEntries.get(name);
+  if (brought !== undefined) return { entry: brought.entry, brought };
+  const entry = methods[name] ?? controls[name];
+  if (entry === undefined) throw new RangeError(`there is no method or control ${name}`);
+  return { entry };
 }
 
 /** A loss that reads what its caller has to give; a mismatch is a fault of the method, not of the user. */
