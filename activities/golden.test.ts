@@ -45,10 +45,12 @@ const digests: Record<string, string> = {};
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'temper-golden-'));
-  await makeAll('dialects', planOf({ ...tinySweep, controls: ['random-labels'] }), [
+  const methods = [...tinySweep.methods, { 'confident-only': { threshold: 0.5 } }];
+  await makeAll('dialects', planOf({ ...tinySweep, methods, controls: ['random-labels'] }), [
     'weak supervisor',
     'ceiling',
     'icl-refinement',
+    'confident-only',
     'random-labels',
   ]);
   const file = await writeTexts();
