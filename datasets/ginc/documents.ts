@@ -11,8 +11,8 @@ import { NumpyRandom } from './numpy-random.js';
  *
  * And of our own:
  *
- * - `segments`: each is of one known concept, in segments as prompts have them: of 3 to 10 words, beginning at any value
- *   and slot but the delimiter's, a delimiter between them. So a model sees in pretraining what prompts look like.
+ * - `segments`: each is of one known concept, in segments as prompts have them: of 3, 5, 8 or 10 words (the same in a
+ *   document), beginning at any value and slot but the delimiter's, a delimiter between them: what prompts look like.
  */
 export const documentSources = ['concepts', 'first-concept', 'random-words', 'segments'] as const;
 export type DocumentSource = (typeof documentSources)[number];
@@ -22,6 +22,9 @@ export const published = {
   training: { documents: 1000, words: 10_240 },
   validation: { documents: 100, words: 1024 },
 } as const;
+
+/** Those of the published prompts. */
+const segmentLengths = [3, 5, 8, 10];
 
 export interface Document {
   /** Of the known concepts. */
@@ -62,7 +65,7 @@ function symbolsOf(
     return drawn;
   }
   if (source === 'segments') {
-    const length = random.integer(3, 11);
+    const length = segmentLengths[random.integer(0, segmentLengths.length)] as number;
     const said: number[] = [];
     while (said.length < words) {
       const first = random.integer(0, values) * slots + random.integer(1, slots);
