@@ -1,7 +1,7 @@
 /** @file The refinement theory from sweep to score, in its own setting: naive is stuck, refinement comes down. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../base/json.js';
-import { plateau, compareDecay } from '../metrics/decay.js';
+import { studyDecay } from '../metrics/decay.js';
 import type { Trial } from '../plan/tree.js';
 import { openLaboratory, runAll, type Laboratory } from '../test/stages.js';
 import { planOf } from '../test/sweeps.js';
@@ -64,7 +64,7 @@ describe('a sweep over the mixture', () => {
   });
 
   it('has naive students on a plateau beside their supervisor, however many labels they have', () => {
-    const found = plateau(
+    const { plateau: found } = studyDecay(
       curve((items) => `naive items=${items}`, amounts),
       { resamples: 100 },
     );
@@ -75,7 +75,7 @@ describe('a sweep over the mixture', () => {
   it('has refined students whose risk falls far below, exponentially', () => {
     const refined = curve((count) => `icl-refinement examples=${count}`, examples);
     expect(mean(of('icl-refinement examples=24'))).toBeLessThan(0.2 * mean(of('naive items=128')));
-    expect(compareDecay(refined, { resamples: 100 }).difference.value).toBeGreaterThan(0);
+    expect(studyDecay(refined, { resamples: 100 }).difference.value).toBeGreaterThan(0);
   });
 
   it('has a ceiling with nothing left but what the shrinkage costs', () => {

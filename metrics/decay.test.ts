@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../base/random.js';
 import { families, fitDecay, valueOf, type Decay } from './decay-fit.js';
-import { canFit, compareDecay, plateau, type Curve } from './decay.js';
+import { canFit, studyDecay, type Curve } from './decay.js';
 
 /** Twenty seeds around a known curve: each seed off as a whole, and each point off by itself, in logarithms. */
 function simulated(truth: Decay, n: readonly number[], seed: number, runs = 20): Curve {
@@ -23,9 +23,9 @@ const power: Decay = { family: 'power law', a: 0.5, b: 1.5, c: 2e-3 };
 
 describe('comparing an exponential with a power law', () => {
   it('finds an exponential before a plateau, with its rate and level in their intervals', () => {
-    const found = compareDecay(simulated(exponential, examples, 1), quick);
+    const found = studyDecay(simulated(exponential, examples, 1), quick);
     expect(found.difference.low).toBeGreaterThan(0);
-    expect(found.exponentialBetter).toBe(1);
+    expect([found.better, found.agreement]).toEqual(['exponential', 1]);
     for (const part of ['a', 'b', 'c'] as const) {
       const { low, high } = found.exponential[part];
       expect(low).toBeLessThanOrEqual(exponential[part]);
@@ -34,9 +34,9 @@ describe('comparing an exponential with a power law', () => {
   });
 
   it('finds a power law before a plateau, likewise', () => {
-    const found = compareDecay(simulated(power, examples, 2), quick);
+    const found = studyDecay(simulated(power, examples, 2), quick);
     expect(found.difference.high).toBeLessThan(0);
-    expect(found.exponentialBetter).toBe(0);
+    expect([found.better, found.agreement]).toEqual(['power', 1]);
     for (const part of ['a', 'b', 'c'] as const) {
       const { low, high } = found.power[part];
       expect(low).toBeLessThanOrEqual(power[part]);
@@ -45,7 +45,7 @@ describe('comparing an exponential with a power law', () => {
   });
 
   it('is not sure where the curve hardly falls', () => {
-    const found = compareDecay(simulated({ ...exponential, a: 1e-4 }, examples, 3), quick);
+    const found = studyDecay(simulated({ ...exponential, a: 1e-4 }, examples, 3), quick);
     expect(found.difference.low).toBeLessThan(0);
     expect(found.difference.high).toBeGreaterThan(0);
   });
@@ -56,15 +56,15 @@ describe('comparing an exponential with a power law', () => {
       const b = 0.3 * Math.exp(0.4 * random.normal());
       return examples.map((n) => valueOf({ ...exponential, b, c: 0 }, n) * Math.exp(0.1 * random.normal()));
     });
-    expect(compareDecay({ n: examples, runs }, quick).difference.low).toBeGreaterThan(0);
+    expect(studyDecay({ n: examples, runs }, quick).difference.low).toBeGreaterThan(0);
   });
 
   it('leaves n = 0 out, gives the same twice, and other intervals for another seed', () => {
     const curve = simulated(exponential, examples, 5);
     const withZero = { n: [0, ...curve.n], runs: curve.runs.map((run) => [0, ...run]) };
-    const found = compareDecay(curve, quick);
-    expect(compareDecay(withZero, quick)).toEqual(found);
-    expect(compareDecay(curve, { ...quick, seed: 1 }).difference.low).not.toBe(found.difference.low);
+    const found = studyDecay(curve, quick);
+    expect(studyDecay(withZero, quick)).toEqual(found);
+    expect(studyDecay(curve, { ...quick, seed: 1 }).difference.low).not.toBe(found.difference.low);
   });
 });
 
@@ -75,8 +75,8 @@ describe('the plateau', () => {
     [{ family: 'power law', a: 2, b: 1.2, c: 0.1 }, (2 / 0.01) ** (1 / 1.2)],
     [{ family: 'exponential', a: 0.5, b: 0.05, c: 0.1 }, Math.log(0.5 / 0.01) / 0.05],
   ] as [Decay, number][])('of %o is found where it is', (truth, from) => {
-    const found = plateau(simulated(truth, amounts, 6), quick);
-    expect(found.family).toBe(truth.family);
+    const { plateau: found, better } = studyDecay(simulated(truth, amounts, 6), quick);
+    expect(better).toBe(truth.family === 'exponential' ? 'exponential' : 'power');
     expect(found.evidence.low).toBeGreaterThan(0);
     expect(found.reached).toBe(true);
     expect(found.level.low).toBeLessThan(0.1);
@@ -90,14 +90,14 @@ describe('the plateau', () => {
     const runs = [0, 1, 2].map(() =>
       amounts.map((n) => 0.1 * (1 + 0.02 * Math.log(n)) * (1 + 0.01 * random.normal())),
     );
-    const found = plateau({ n: amounts, runs }, quick);
+    const found = studyDecay({ n: amounts, runs }, quick).plateau;
     expect(found.from.value).toBe(amounts[0]);
     expect(found.level.value).toBeCloseTo(0.11, 2);
     expect(found.reached).toBe(true);
   });
 
   it('is not found where there is none', () => {
-    const found = plateau(simulated({ family: 'power law', a: 2, b: 1, c: 0 }, amounts, 7), quick);
+    const found = studyDecay(simulated({ family: 'power law', a: 2, b: 1, c: 0 }, amounts, 7), quick).plateau;
     expect(found.reached).toBe(false);
     expect(found.evidence.low).toBeLessThan(0);
     expect(found.level.value).toBeLessThan(1e-3);
@@ -113,13 +113,12 @@ describe('what cannot be fitted', () => {
     ['a risk of 0', { ...curve, runs: [[0, ...curve.runs[0]!.slice(1)], ...curve.runs.slice(1)] }],
   ])('%s', (_, unfit) => {
     expect(canFit(unfit)).toBe(false);
-    expect(() => compareDecay(unfit)).toThrow(RangeError);
-    expect(() => plateau(unfit)).toThrow(RangeError);
+    expect(() => studyDecay(unfit)).toThrow(RangeError);
   });
 
   it('runs that all agree are fitted exactly', () => {
     const same = { n: examples, runs: [0, 1, 2].map(() => examples.map((n) => valueOf(exponential, n))) };
-    const { a, b, c } = compareDecay(same, { resamples: 5 }).exponential;
+    const { a, b, c } = studyDecay(same, { resamples: 5 }).exponential;
     expect(a.value).toBeCloseTo(exponential.a, 8);
     expect(b.value).toBeCloseTo(exponential.b, 8);
     expect(c.value).toBeCloseTo(exponential.c, 8);

@@ -1,15 +1,7 @@
 /** @file How a risk comes down with n: exponentially or by a power law, and where it stops. Intervals over seeds. */
 import { Random } from '../base/random.js';
 import type { Interval } from '../report/results.js';
-import {
-  families,
-  fitDecay,
-  valueOf,
-  type Decay,
-  type DecayFit,
-  type Family,
-  type LogCurve,
-} from './decay-fit.js';
+import { families, fitDecay, refit, valueOf, type Decay, type DecayFit, type LogCurve } from './decay-fit.js';
 import { covariance, defaultLevel, mean } from './interval.js';
 
 /** A risk against a number n (of examples, of weak labels) in several independent runs. */
@@ -32,19 +24,21 @@ export interface FittedDecay {
   readonly fit: DecayFit;
 }
 
-export interface DecayComparison {
+export interface DecayStudy {
+  readonly runs: number;
   readonly exponential: FittedDecay;
   readonly power: FittedDecay;
+  readonly better: 'exponential' | 'power';
   /** AICc of the power law less that of the exponential: above 0, the exponential fits better. */
   readonly difference: Estimate;
-  /** Share of resamples of the runs in which the exponential fits better. */
-  readonly exponentialBetter: number;
-  readonly runs: number;
+  /** Share of resamples in which the same one fits better. */
+  readonly agreement: number;
+  readonly plateau: Plateau;
 }
 
+/** Of the better fit. */
 export interface Plateau {
-  /** The better fit of the two families; the level is its limit c, or where it stays if it hardly falls. */
-  readonly family: Family;
+  /** Its limit c, or where it stays if it hardly falls. */
   readonly level: Estimate;
   /** AICc without a plateau less that with one, the better family each: above 0, there is one. */
   readonly evidence: Estimate;
@@ -55,7 +49,6 @@ export interface Plateau {
   readonly from: Interval & { readonly value: number | null };
   /** Whether the plateau begins within the n that were tried. */
   readonly reached: boolean;
-  readonly runs: number;
 }
 
 export interface DecayOptions {
@@ -81,77 +74,66 @@ export function canFit({ n, runs }: Curve): boolean {
 
 /**
  * Fits a·e^{−b n} + c and a·n^{−b} + c to the mean logarithms of the risks (weighted by what the runs say of their
- * variance) and compares them by AICc; intervals are percentiles over resamples of whole runs, so that what is common
- * to a run (its data, its supervisor) stays together.
+ * variance), compares them by AICc, and looks for the plateau of the better one. Intervals are percentiles over
+ * resamples of whole runs, so that what is common to a run (its data, its supervisor) stays together.
  * @throws RangeError where {@link canFit} says no
  */
-export function compareDecay(curve: Curve, options: DecayOptions = {}): DecayComparison {
-  const whole = familiesOf(logCurveOf(curve));
-  const drawn = resampled(curve, options).map(familiesOf);
-  const fitted = (name: keyof FittedFamilies): FittedDecay => {
-    const estimate = (part: 'a' | 'b' | 'c'): Estimate =>
-      estimateOf(
-        whole[name][part],
-        drawn.map((fits) => fits[name][part]),
-        options,
-      );
-    return { a: estimate('a'), b: estimate('b'), c: estimate('c'), fit: whole[name] };
+export function studyDecay(curve: Curve, options: DecayOptions = {}): DecayStudy {
+  const logCurve = logCurveOf(curve);
+  const whole = {
+    exponential: fitDecay(logCurve, 'exponential'),
+    power: fitDecay(logCurve, 'power law'),
+    bare: families.map((family) => fitDecay(logCurve, family, false)),
   };
-  const differences = drawn.map(differenceOf);
+  const drawn = resampled(curve, options).map((sample): Fits => ({
+    exponential: refit(sample, whole.exponential),
+    power: refit(sample, whole.power),
+    bare: whole.bare.map((fit) => refit(sample, fit)),
+  }));
+  const estimate = (of: (fits: Fits) => number): Estimate => estimateOf(of(whole), drawn.map(of), options);
+  const fitted = (name: 'exponential' | 'power'): FittedDecay => ({
+    a: estimate((fits) => fits[name].a),
+    b: estimate((fits) => fits[name].b),
+    c: estimate((fits) => fits[name].c),
+    fit: whole[name],
+  });
+  const better = differenceOf(whole) > 0 ? 'exponential' : 'power';
+  const begins = beginningOf(whole[better], logCurve);
+  const { low, high, level } = estimate((fits) => beginningOf(fits[better], logCurve) ?? Infinity);
   return {
+    runs: curve.runs.length,
     exponential: fitted('exponential'),
     power: fitted('power'),
-    difference: estimateOf(differenceOf(whole), differences, options),
-    exponentialBetter: differences.filter((difference) => difference > 0).length / differences.length,
-    runs: curve.runs.length,
+    better,
+    difference: estimate(differenceOf),
+    agreement:
+      drawn.filter((fits) => differenceOf(fits) > 0 === differenceOf(whole) > 0).length / drawn.length,
+    plateau: {
+      level: estimate((fits) => levelOf(fits[better], logCurve)),
+      evidence: estimate(evidenceOf),
+      from: { value: begins, low: finite(low), high: finite(high), level },
+      reached: begins !== null && begins <= Math.max(...curve.n),
+    },
   };
 }
 
-/**
- * Whether, at which level, and from which n on a curve has a plateau, in the family that fits it better.
- * @throws RangeError where {@link canFit} says no
- */
-export function plateau(curve: Curve, options: DecayOptions = {}): Plateau {
-  const logCurve = logCurveOf(curve);
-  const { exponential, power } = familiesOf(logCurve);
-  const best = exponential.aicc! <= power.aicc! ? exponential : power;
-  const samples = resampled(curve, options);
-  const fits = samples.map((sample) => fitDecay(sample, best.family));
-  const beginnings = fits.map((fit) => beginningOf(fit, logCurve) ?? Infinity);
-  const finite = (n: number | null): number | null => (n !== null && Number.isFinite(n) ? n : null);
-  const begins = beginningOf(best, logCurve);
-  const { low, high, level } = estimateOf(begins ?? Infinity, beginnings, options);
-  return {
-    family: best.family,
-    level: estimateOf(
-      levelOf(best, logCurve),
-      fits.map((fit) => levelOf(fit, logCurve)),
-      options,
-    ),
-    evidence: estimateOf(evidenceOf(logCurve), samples.map(evidenceOf), options),
-    from: { value: begins, low: finite(low), high: finite(high), level },
-    reached: begins !== null && begins <= Math.max(...curve.n),
-    runs: curve.runs.length,
-  };
-}
-
-interface FittedFamilies {
+interface Fits {
   readonly exponential: DecayFit;
   readonly power: DecayFit;
+  /** Of both families, without a plateau. */
+  readonly bare: readonly DecayFit[];
 }
 
-function familiesOf(curve: LogCurve): FittedFamilies {
-  return { exponential: fitDecay(curve, 'exponential'), power: fitDecay(curve, 'power law') };
-}
-
-function differenceOf({ exponential, power }: FittedFamilies): number {
+function differenceOf({ exponential, power }: Fits): number {
   return power.aicc! - exponential.aicc!;
 }
 
-function evidenceOf(curve: LogCurve): number {
-  const least = (withPlateau: boolean): number =>
-    Math.min(...families.map((family) => fitDecay(curve, family, withPlateau).aicc!));
-  return least(false) - least(true);
+function evidenceOf({ exponential, power, bare }: Fits): number {
+  return Math.min(...bare.map(({ aicc }) => aicc!)) - Math.min(exponential.aicc!, power.aicc!);
+}
+
+function finite(value: number | null): number | null {
+  return value !== null && Number.isFinite(value) ? value : null;
 }
 
 /** Whether a curve hardly falls over all that was tried, whatever it would do beyond: it is on its plateau. */

@@ -1,13 +1,6 @@
 /** @file Which of a sweep's risks come down along a number that it varies, and how: fits for the report. */
 import { canonicalJson } from '../base/json.js';
-import {
-  canFit,
-  compareDecay,
-  plateau,
-  type Curve,
-  type DecayComparison,
-  type Plateau,
-} from '../metrics/decay.js';
+import { canFit, studyDecay, type Curve, type DecayStudy } from '../metrics/decay.js';
 import type { Metric, Results, TrialResult } from './results.js';
 
 export interface Decay {
@@ -18,8 +11,7 @@ export interface Decay {
   readonly parameter: string;
   readonly metric: Metric;
   readonly curve: Curve;
-  readonly comparison: DecayComparison;
-  readonly plateau: Plateau;
+  readonly study: DecayStudy;
 }
 
 /**
@@ -44,8 +36,7 @@ export function decaysOf({ trials }: Pick<Results, 'trials'>): Decay[] {
           parameter,
           metric: score!.metric,
           curve,
-          comparison: compareDecay(curve),
-          plateau: plateau(curve),
+          study: studyDecay(curve),
         },
       ];
     }),

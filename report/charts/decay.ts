@@ -1,6 +1,6 @@
 /** @file Chart: a risk against a number, with both fits, on axes where the better one is a straight line. */
 import { valueOf } from '../../metrics/decay-fit.js';
-import { mean, meanInterval } from '../../metrics/interval.js';
+import { meanInterval } from '../../metrics/interval.js';
 import type { Decay } from '../decays.js';
 import { tone } from '../palette.js';
 import type { ChartSpec } from '../vega.js';
@@ -8,9 +8,9 @@ import type { ChartSpec } from '../vega.js';
 /** Points of a fitted line. */
 const resolution = 120;
 
-export function decayChart({ curve, comparison, parameter, metric }: Decay): ChartSpec {
+export function decayChart({ curve, study, parameter, metric }: Decay): ChartSpec {
   const columns = curve.n.flatMap((n, i) => (n > 0 ? [{ n, i }] : []));
-  const isExponential = comparison.difference.value > 0;
+  const isExponential = study.better === 'exponential';
   const [first, last] = [columns[0]!.n, columns.at(-1)!.n];
   const places = Array.from({ length: resolution }, (_, step) => {
     const share = step / (resolution - 1);
@@ -18,15 +18,16 @@ export function decayChart({ curve, comparison, parameter, metric }: Decay): Cha
   });
   const names = ['exponential', 'power law'] as const;
   const lines = names.flatMap((name) => {
-    const { fit } = name === 'exponential' ? comparison.exponential : comparison.power;
+    const { fit } = name === 'exponential' ? study.exponential : study.power;
     return places.map((n) => ({ fit: name, n, value: valueOf(fit, n) }));
   });
+  const values = columns.flatMap(({ i }) => curve.runs.map((run) => run[i]!));
+  const [lowest, highest] = [Math.min(...values) / 1.3, Math.max(...values) * 1.3];
   const points = columns.map(({ n, i }) => {
     const { mean: centre, low, high } = meanInterval(curve.runs.map((run) => Math.log(run[i]!)));
     return { n, value: Math.exp(centre), low: Math.exp(low ?? centre), high: Math.exp(high ?? centre) };
   });
   const runs = columns.flatMap(({ n, i }) => curve.runs.map((run) => ({ n, value: run[i]! })));
-  const values = runs.map(({ value }) => value);
   const x = {
     field: 'n',
     type: 'quantitative',
@@ -40,7 +41,7 @@ export function decayChart({ curve, comparison, parameter, metric }: Decay): Cha
   const y = (field: string) => ({
     field,
     type: 'quantitative',
-    scale: { type: 'log', domain: [Math.min(...values) / 1.3, Math.max(...values) * 1.3], nice: false },
+    scale: { type: 'log', domain: [lowest, highest], nice: false },
     axis: { title: `${metric.name} on test`, format: '~e', tickCount: 6 },
   });
   return {
@@ -54,8 +55,8 @@ export function decayChart({ curve, comparison, parameter, metric }: Decay): Cha
         encoding: { x, y: y('value') },
       },
       {
-        data: { values: lines },
-        mark: { type: 'line', strokeWidth: 1.8, clip: true },
+        data: { values: lines.filter(({ value }) => value >= lowest && value <= highest) },
+        mark: { type: 'line', strokeWidth: 1.8 },
         encoding: {
           x,
           y: y('value'),
@@ -75,7 +76,7 @@ export function decayChart({ curve, comparison, parameter, metric }: Decay): Cha
                 [5, 3],
               ],
             },
-            legend: null,
+            legend: { title: null, orient: 'bottom' },
           },
         },
       },
@@ -91,10 +92,4 @@ export function decayChart({ curve, comparison, parameter, metric }: Decay): Cha
       },
     ],
   };
-}
-
-/** The geometric mean of a column. */
-export function typicalRisk({ curve }: Pick<Decay, 'curve'>, n: number): number {
-  const i = curve.n.indexOf(n);
-  return Math.exp(mean(curve.runs.map((run) => Math.log(run[i]!))));
 }

@@ -20,7 +20,7 @@ export async function decaySection(results: Pick<Results, 'trials'>): Promise<Ma
       figure(await drawChart(decayChart(decay), name), fragment`<b>${name}.</b> ${finding(decay)}`),
     );
   }
-  const { level } = decays[0]!.comparison.difference;
+  const { level } = decays[0]!.study.difference;
   return fragment`<section id="decay">
     <h2>Decay</h2>
     <p>
@@ -33,19 +33,18 @@ export async function decaySection(results: Pick<Results, 'trials'>): Promise<Ma
 }
 
 /** Both findings in words, with their intervals. */
-export function finding({ comparison, plateau, parameter }: Decay): string {
-  const { exponential, power, difference, exponentialBetter, runs } = comparison;
-  const isExponential = difference.value > 0;
-  const better = isExponential ? exponential : power;
-  const share = percent(
-    Math.round(1000 * (isExponential ? exponentialBetter : 1 - exponentialBetter)) / 1000,
-  );
+export function finding({ study, parameter }: Decay): string {
+  const { better, difference, agreement, runs, plateau } = study;
+  const isExponential = better === 'exponential';
+  const [shape, other] = isExponential
+    ? ['an exponential', 'a power law']
+    : ['a power law', 'an exponential'];
   const isSure = difference.low! > 0 || difference.high! < 0;
-  const shape = isExponential ? 'an exponential' : 'a power law';
+  const { b } = study[better];
   const compared =
-    `${isSure ? `It comes down by ${shape} rather than ${isExponential ? 'a power law' : 'an exponential'}` : `${shape[0]!.toUpperCase()}${shape.slice(1)} fits better, but not surely so`}: ` +
-    `ΔAICc ${estimate(difference)}, better in ${share} of resamples of ${runs} cells. ` +
-    `${isExponential ? `Rate ${estimate(better.b)} per unit of ${parameter}` : `Exponent ${estimate(better.b)}`}.`;
+    `It comes down by ${shape} rather than ${other}${isSure ? '' : ', though not surely so'}: ` +
+    `ΔAICc ${estimate(difference)}, better in ${percent(agreement)} of resamples of ${runs} cells. ` +
+    `${isExponential ? `Rate ${estimate(b)} per unit of ${parameter}` : `Exponent ${estimate(b)}`}.`;
   const { low, high } = plateau.from;
   const from =
     `${significant(plateau.from.value ?? Infinity)} ` +
