@@ -70,13 +70,18 @@ function curveOf(
   return [{ group: { task, weak, strong }, ...named, role, metric: first.score.metric, points }];
 }
 
-/** The parameters that take two different numbers or more. */
+/**
+ * The parameter that takes the most different numbers, two or more; the others tell one curve from the next. None, or
+ * one: curves over every one of them would show each score several times.
+ */
 function numericParameters(values: readonly Values[]): string[] {
   const names = [...new Set(values.flatMap((value) => Object.keys(value)))];
-  return names.filter(
-    (name) =>
-      new Set(values.map((value) => value[name]).filter((value) => typeof value === 'number')).size > 1,
-  );
+  const sizes = names.map((name) => ({
+    name,
+    size: new Set(values.map((value) => value[name]).filter((value) => typeof value === 'number')).size,
+  }));
+  const [most] = sizes.sort((a, b) => b.size - a.size);
+  return most !== undefined && most.size > 1 ? [most.name] : [];
 }
 
 const nameOf = (method: string): string =>

@@ -63,3 +63,7 @@ export function gapText(row: Pick<MethodSummary, 'role' | 'pgr'>, notes: Set<str
   notes.add(reason);
   return `${before})`;
 }
+
+/** Whether a trial is of a group's task and pair. */
+export const isOf = (group: Group, trial: { task: string; weak: string; strong: string }): boolean =>
+  trial.task === group.task && trial.weak === group.weak && trial.strong === group.strong;

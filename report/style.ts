@@ -35,6 +35,10 @@ th,td{padding:6px 18px 6px 0;vertical-align:baseline}
 td{border-bottom:1px solid var(--grid)}
 td.number,th.number{text-align:right}
 td.interval{white-space:nowrap}
+caption{text-align:left;padding:14px 0 2px;font-size:16.5px;font-weight:620;caption-side:top}
+.measures{font-size:13.5px}
+.measures th,.measures td{padding-right:14px}
+.measures th.number{white-space:normal;min-width:72px;vertical-align:bottom}
 #trials .key{user-select:all;cursor:copy}
 td .ends,.quiet{color:var(--muted)}
 tr.first td{border-top:1px solid var(--faint)}

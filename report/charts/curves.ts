@@ -3,9 +3,8 @@ import { formatNumber, scoreDigits } from '../../metrics/format.js';
 import { meanInterval } from '../../metrics/interval.js';
 import { roleTone } from '../palette.js';
 import type { Results, TrialResult, TrialRole } from '../results.js';
-import type { Group } from '../rows.js';
+import { isOf, type Group } from '../rows.js';
 import type { ChartSpec } from '../vega.js';
-import { isOf } from './methods.js';
 
 export interface CurvePoint {
   method: string;

@@ -2,7 +2,7 @@
 import { formatGap, formatNumber, formatScore, scoreDigits } from '../../metrics/format.js';
 import { roleTone, tone } from '../palette.js';
 import type { GapRecovered, MethodSummary, Results, TrialRole } from '../results.js';
-import { roleNames, type Group } from '../rows.js';
+import { isOf, roleNames, type Group } from '../rows.js';
 import type { ChartSpec } from '../vega.js';
 
 const rowHeight = 26;
@@ -299,9 +299,6 @@ function reference(
     },
   };
 }
-
-export const isOf = (group: Group, trial: { task: string; weak: string; strong: string }): boolean =>
-  trial.task === group.task && trial.weak === group.weak && trial.strong === group.strong;
 
 /** Axis labels with a true minus. */
 const minusSigns = "replace(datum.label, '-', '−')";

@@ -107,7 +107,7 @@ function methodTable({ rows, metric }: Group, notes: Set<string>): Markup {
   </div>`;
 }
 
-function methodName({ role, method }: Pick<MethodSummary, 'role' | 'method'>): Markup {
+export function methodName({ role, method }: Pick<MethodSummary, 'role' | 'method'>): Markup {
   const [name, ...values] = method.includes('=') ? method.split(' ') : [method];
   return fragment`<span class="dot ${role}" title="${role}"></span>${name ?? ''}${
     values.length > 0 && fragment` <span class="values">${values.join(' ')}</span>`
@@ -115,7 +115,7 @@ function methodName({ role, method }: Pick<MethodSummary, 'role' | 'method'>): M
 }
 
 /** "0.85 [0.81, 0.89]" with what is in brackets set back. */
-function withQuietEnds(text: string): Markup {
+export function withQuietEnds(text: string): Markup {
   const at = text.search(/[[(]/);
   return at <= 0
     ? fragment`${text}`
