@@ -18,13 +18,22 @@ export function promptTemplate(name: string, text: string): (fields: Fields) => 
     throw new UserError(`the prompt ${name} is no Jinja template: ${messageOf(error)}`);
   }
   return (fields) => {
+    let prompt: string;
     try {
-      return template.render({ ...fields });
+      prompt = template.render({ ...fields });
     } catch (error) {
       throw new UserError(
         `the prompt ${name} cannot be filled in: ${messageOf(error)}. It may use ${Object.keys(fields).join(', ')}.`,
       );
     }
+    // Jinja takes a field that there is not (a slip of the pen) for an empty text.
+    for (const [field, value] of Object.entries(fields)) {
+      if (typeof value !== 'string' || prompt.includes(value)) continue;
+      throw new UserError(
+        `the prompt ${name} leaves out the ${field}: it has to say {{ ${field} }} somewhere. It may use ${Object.keys(fields).join(', ')}.`,
+      );
+    }
+    return prompt;
   };
 }
 
