@@ -66,7 +66,7 @@ export const multipleChoice: readonly Preset[] = [
     as: eleuther,
     settings: {
       template:
-        'Q: {{ question_stem }}\n\nChoices:\n{% for text in choices.text %}{{ choices.label[loop.index0] }}) {{ text }}\n{% endfor %}\nAnswer: {{ candidate }}',
+        'Q: {{ question_stem }}\n\nChoices:\n{% for text in choices.text %}{{ choices.label[loop.index0] }}) {{ text }}\n{% endfor %}\n\nAnswer: {{ candidate }}',
       candidates: { answers: ['choices.text'], right: 'answerKey', by: 'name', names: 'choices.label' },
     },
     leavesBehind: [

@@ -66,8 +66,7 @@ export function taskOf(preset: Preset): TaskDefinition {
     name: preset.name,
     summary: preset.summary,
     parameters,
-    fetch: (p) =>
-      fetchSource(withSource(preset, p as SourceParameters)),
+    fetch: (p) => fetchSource(withSource(preset, p as SourceParameters)),
     corpusParameters: (p) => keyed(base.corpusParameters(p)),
     exampleParameters: (p) => keyed(base.exampleParameters(p)),
     corpus: async (given, seed, files) => base.corpus(full(given), seed, files),
@@ -100,7 +99,9 @@ function schemaOf(preset: Preset, base: TaskDefinition): z.ZodObject & z.ZodType
     ]),
   );
   return z.strictObject(shape).superRefine((p, context) => {
-    const { success, error } = base.parameters.safeParse(withSource(preset, p as SourceParameters));
+    // A sweep's schema adds `type`, which the base task does not know.
+    const known = Object.fromEntries(Object.entries(p).filter(([name]) => Object.hasOwn(fields, name)));
+    const { success, error } = base.parameters.safeParse(withSource(preset, known as SourceParameters));
     if (success) return;
     for (const issue of error.issues) {
       const isHome = preset.source === undefined && issue.path[0] === 'file';
