@@ -79,7 +79,8 @@ export const finetuneOnPairs: StageFunction = async (context) => {
       steps: training.steps,
       parameters: model.parameters,
       batchAt: (step) => batchOf(order(step).map((index) => rows[index]!)),
-      recordAt: recordedSteps(training.steps),
+      // Answers in words are not followed: they would have to be written.
+      ...(inWords ? {} : { recordAt: recordedSteps(training.steps) }),
       record: async (step, parameters) => ({
         step,
         labels: (await preferences(judge, reading, followed, { ...before, parameters })).map(argMax),
