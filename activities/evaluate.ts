@@ -44,7 +44,12 @@ export const evaluate: StageFunction = async (context) => {
     return own;
   });
   const answers = await answersOf(context, task, split, items);
-  const grades = items.map((item, index) => gradeAnswer(task, item, answers[index]!, truth[index]!, grading));
+  const grades =
+    (await task.gradeAll?.(
+      answers.map(({ answer = '' }) => answer),
+      grading,
+      context.stage.paths,
+    )) ?? items.map((item, index) => gradeAnswer(task, item, answers[index]!, truth[index]!, grading));
   const scores = grades.map(({ score }) => score);
   const metric = task.metric ?? accuracy;
   const isShare = task.metric === undefined;
@@ -62,7 +67,7 @@ export const evaluate: StageFunction = async (context) => {
       answers,
       truth,
       classes: classesOf(items),
-      ...(task.grade === undefined ? {} : { grades }),
+      ...(task.grade === undefined && task.gradeAll === undefined ? {} : { grades }),
     }),
     ...(await alongTraining(context, truthOf)),
   };

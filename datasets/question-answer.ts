@@ -95,6 +95,7 @@ export const questionAnswer: TaskDefinition<Parameters> = {
   corpusLoss: 'all',
   files: fileParameters,
   answerTokens: 256,
+  answerStops: ['Question:'],
   fetch: (p) => fetchSource(p),
   resolve: (p) => ({
     ...p,

@@ -123,6 +123,11 @@ export interface TaskDefinition<P extends TaskParameters = TaskParameters> {
   prompt(item: Item, examples: readonly Example[]): string;
   /** Grades an answer in words or numbers. Default: right where it equals the truth but for white space at the ends. */
   grade?(answer: string, truth: string, item: Item, parameters: Partial<P>): Grade;
+  /**
+   * Grades all answers of a split at once: for graders that have to read files or to be trained first. Goes before
+   * {@link grade} where a model is measured; needs `gradeParameters` alone.
+   */
+  gradeAll?(answers: readonly string[], parameters: Partial<P>, files?: Files): Promise<Grade[]>;
   /** Those parameters that grading depends on; by default none. */
   gradeParameters?(parameters: P): Partial<P>;
   /** Tokens that an answer in words may have; default 32. */

@@ -324,6 +324,13 @@ export class CellPlan implements PrivilegedCell {
     return Object.keys(grading).length === 0 ? {} : { grading };
   }
 
+  /** Where the files are that grading reads. */
+  #gradingFiles(): { paths?: Record<string, string> } {
+    const { grading, files } = this.#cell.task;
+    const read = Object.entries(files).filter(([digest]) => Object.values(grading).includes(digest));
+    return read.length === 0 ? {} : { paths: Object.fromEntries(read) };
+  }
+
   get #hasChoices(): boolean {
     return this.answer !== 'text' && this.answer !== 'number';
   }
@@ -339,6 +346,7 @@ export class CellPlan implements PrivilegedCell {
       params: { task: this.#cell.task.definition, split: testSplit, ...this.#grading() },
       inputs: { ...measured, items: this.#items().key, truth: this.#truth(testSplit).key },
       title,
+      ...this.#gradingFiles(),
       computes: true,
     });
   }

@@ -1,0 +1,2 @@
+/** @file The task `continuation`. */
+export { continuation as default } from '../continuation.js';
