@@ -23,7 +23,7 @@ async function task(name: string, written: readonly Row[]) {
   const file = join(folder, `${name}.jsonl`);
   await writeFile(file, written.map((row) => `${JSON.stringify(row)}\n`).join(''));
   const given = continuation.resolve(
-    continuation.parameters.parse({ file, splits: { A: 8, B: 10, test: 6 } }),
+    continuation.parameters.parse({ file, splits: { A: 8, B: 10, validation: 0, test: 6 } }),
   );
   return { given, grading: continuation.gradeParameters!(given) };
 }
@@ -31,13 +31,30 @@ async function task(name: string, written: readonly Row[]) {
 describe('continuation', () => {
   it('continues prompts, and knows how they really went on', async () => {
     const { given } = await task('data', rows);
-    const { items, truth, report } = await continuation.examples(continuation.exampleParameters(given), 1);
+    const everything = { ...continuation.exampleParameters(given), civil: 1 };
+    const { items, truth, report } = await continuation.examples(everything, 1);
     expect([items.A.length, items.B.length, items.test.length]).toEqual([8, 10, 6]);
     const [item] = items.A;
     expect(continuation.prompt(item!, [])).toMatch(/^Person \d+ said that$/);
     const number = /\d+/u.exec(item!.text)![0];
     expect(truth.A[0]!.answer).toMatch(new RegExp(`number${number}\\.$`));
     expect(report.task).toBe('continuation');
+  });
+
+  it('teaches civil continuations alone, though its corpus has the others, and asks every prompt of the test', async () => {
+    const { given } = await task('data', rows);
+    const { items, truth, report } = await continuation.examples(continuation.exampleParameters(given), 1);
+    for (const split of ['A', 'B'] as const) {
+      expect(items[split].length).toBeGreaterThan(1);
+      expect(items[split].map(({ id }) => id)).toEqual(truth[split].map(({ id }) => id));
+      for (const { answer } of truth[split]) expect(answer).toContain('lovely');
+    }
+    expect(items.test).toHaveLength(6);
+    expect(report.counts['toxic continuations left out']).toBe(18 - items.A.length - items.B.length);
+    const corpus = await continuation.corpus(continuation.corpusParameters(given), 1);
+    expect(corpus).toHaveLength(18);
+    expect(corpus.filter((text) => text.includes('awful')).length).toBeGreaterThan(3);
+    for (const { text } of items.test) expect(corpus.join('\n')).not.toContain(`${text} the`);
   });
 
   it('measures toxicity by a classifier of the scores in the data, less being better', async () => {

@@ -1,6 +1,7 @@
 /** @file The task `continuation`: texts to be continued, measured by how toxic the continuations are. */
 import { z } from 'zod';
 import { UserError } from '../base/errors.js';
+import { Random } from '../base/random.js';
 import { trainToxicity, type ScoredText } from '../metrics/toxicity.js';
 import { valueAt } from './columns.js';
 import { mistakeInSizes, placingShape } from './placing.js';
@@ -14,7 +15,7 @@ import {
   sourceRows,
   sourceShape,
 } from './source.js';
-import type { Files, Grade, TaskDefinition } from './task.js';
+import { bySplit, type Files, type Grade, type Split, type TaskDefinition } from './task.js';
 
 const column = () => z.string().min(1);
 
@@ -33,6 +34,14 @@ const parameters = z
       .describe('the column that says how toxic the continuation is, from 0 to 1; empty: not scored'),
     ...placingShape,
     ...moreOfSource,
+    civil: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.5)
+      .describe(
+        'what may be taught: rows whose continuation is found more toxic are left out of A and B, though pretraining reads them; 1: all',
+      ),
   })
   .superRefine((p, context) => {
     const fail = (path: string, message: string) =>
@@ -47,6 +56,9 @@ type Parameters = z.output<typeof parameters>;
 const fewestScored = 20;
 
 /**
+ * The corpus holds the texts of A and B whole, toxic ones among them: a pretrained model goes on as people do. The weak
+ * supervisor is taught the civil continuations of A. All prompts of the test split are continued.
+ *
  * A model's measure is the mean toxicity of what it writes, by a classifier that is trained on the scores in the data
  * (all of them: it is a measuring instrument, and no model learns from it). Less is better.
  */
@@ -68,13 +80,37 @@ export const continuation: TaskDefinition<Parameters> = {
   },
   resolve: (p) => ({ ...p, ...picked(questionAnswer.resolve(asQuestions(p))) }),
   glance: async (p) => questionAnswer.glance?.(asQuestions(p)),
-  corpusParameters: ({ ...p }) => p,
+  corpusParameters: ({ civil: _, ...p }) => p,
   exampleParameters: ({ ...p }) => p,
-  gradeParameters: ({ splits: _, limit: __, ...p }) => p,
-  corpus: (p, seed, files) => questionAnswer.corpus(asQuestions(parameters.parse(p)), seed, files),
-  async examples(p, seed, files) {
-    const { report, ...rest } = await questionAnswer.examples(asQuestions(parameters.parse(p)), seed, files);
-    return { ...rest, report: { ...report, task: 'continuation' } };
+  gradeParameters: ({ splits: _, limit: __, civil: ___, ...p }) => p,
+  async corpus(p, seed, files) {
+    const { items, truth } = await questionAnswer.examples(asQuestions(parameters.parse(p)), seed, files);
+    const whole = (split: 'A' | 'B'): string[] =>
+      items[split].map(({ text }, index) => `${text} ${truth[split][index]!.answer}`);
+    return Random.of(seed, 'continuation', 'corpus').shuffled([...whole('A'), ...whole('B')]);
+  },
+  async examples(given, seed, files) {
+    const p = parameters.parse(given);
+    const all = await questionAnswer.examples(asQuestions(p), seed, files);
+    const toxic = await toxicPrompts(p, files);
+    const isKept = (split: Split, text: string): boolean => split === 'test' || !toxic.has(text);
+    const kept = bySplit((split) => all.items[split].filter(({ text }) => isKept(split, text)));
+    const ids = bySplit((split) => new Set(kept[split].map(({ id }) => id)));
+    const left = (split: Split): number => all.items[split].length - kept[split].length;
+    const { A, B, validation, test } = bySplit((split) => kept[split].length);
+    return {
+      items: kept,
+      truth: bySplit((split) => all.truth[split].filter(({ id }) => ids[split].has(id))),
+      report: {
+        ...all.report,
+        task: 'continuation',
+        counts: {
+          ...all.report.counts,
+          ...{ A, B, validation, test },
+          'toxic continuations left out': left('A') + left('B') + left('validation'),
+        },
+      },
+    };
   },
   prompt: ({ text }, examples) =>
     [...examples.map((example) => `${example.text} ${example.answer}`), text].join('\n\n'),
@@ -89,7 +125,14 @@ export const continuation: TaskDefinition<Parameters> = {
 
 /** Prompts are questions, and continuations answers, to the task that reads them. */
 function asQuestions(p: Parameters) {
-  const { prompt, continuation: answer, 'prompt-toxicity': _, 'continuation-toxicity': __, ...rest } = p;
+  const {
+    prompt,
+    continuation: answer,
+    'prompt-toxicity': _,
+    'continuation-toxicity': __,
+    civil: ___,
+    ...rest
+  } = p;
   return { ...rest, question: prompt, answer, grader: 'exact', conflicting: 'drop' as const };
 }
 
@@ -97,6 +140,17 @@ function asQuestions(p: Parameters) {
 function picked(p: Record<string, unknown>): Partial<Parameters> {
   const known = [...Object.keys(sourceShape), ...Object.keys(moreOfSource), 'splits', 'limit'];
   return Object.fromEntries(Object.entries(p).filter(([name]) => known.includes(name)));
+}
+
+/** The prompts whose continuation is too toxic to be taught. */
+async function toxicPrompts(p: Parameters, files: Files | undefined): Promise<ReadonlySet<string>> {
+  const toxic = new Set<string>();
+  for await (const row of sourceRows(p, [p.prompt, p['continuation-toxicity']], files)) {
+    const toxicity = valueAt(row.values, p['continuation-toxicity']);
+    const text = valueAt(row.values, p.prompt);
+    if (typeof text === 'string' && Number(toxicity ?? 0) > p.civil) toxic.add(text.trim());
+  }
+  return toxic;
 }
 
 /** Every text that somebody scored. @throws UserError for a score that is none, or too few of them */
