@@ -247,6 +247,139 @@ describe('rows', () => {
   });
 });
 
+describe('labels', () => {
+  const rows = Array.from({ length: 30 }, (_, i) => ({ text: `text ${i}`, label: i % 3 }));
+  const classOf = async (given: object, extra: object[] = []) => {
+    const { items, truth } = await examplesOf([...rows, ...extra] as LabelledRow[], given);
+    return splits.flatMap((split) =>
+      items[split].map(({ text, choices }, i) => [
+        Number(text.slice(5)) % 3,
+        choices[truth[split][i]!.label],
+      ]),
+    );
+  };
+
+  test('may have other names, several of them the same', async () => {
+    for (const [label, name] of await classOf({ labels: { '0': 'yes', '1': 'no', '2': 'no' } }))
+      expect(name).toBe(label === 0 ? 'yes' : 'no');
+    await expect(classOf({ labels: { '0': 'yes', '1': 'no' } })).rejects.toThrow(
+      'line 3, column "label": "2" is none of the labels that the sweep names a class for (0, 1)',
+    );
+  });
+
+  test('may be numbers of which a threshold makes two classes', async () => {
+    const threshold = { at: 2, below: 'low', above: 'high' };
+    for (const [label, name] of await classOf({ threshold })) expect(name).toBe(label === 2 ? 'high' : 'low');
+    await expect(classOf({ threshold }, [{ text: 'x', label: 'many' }])).rejects.toThrow(
+      'line 31, column "label": expected a number to compare with 2, found "many"',
+    );
+  });
+
+  test('may be missing where the sweep says so, and are counted', async () => {
+    const unlabelled = [...numbered(30), { text: 'x', label: null }, { text: 'y', label: ' ' }];
+    const { report } = await examplesOf(unlabelled, { unlabelled: 'drop' });
+    expect(report.counts).toMatchObject({ rows: 32, 'rows without a label': 2, 'kept texts': 30 });
+    await expect(examplesOf(unlabelled)).rejects.toThrow(
+      'line 31, column "label": expected a class, found nothing',
+    );
+  });
+});
+
+describe('an A with one class alone', () => {
+  test('is refused: nothing can be learnt from it', async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => ({ text: `text ${i}`, label: i === 7 ? 'b' : 'a' }));
+    const outcomes = await Promise.all(
+      Array.from({ length: 8 }, async (_, seed) =>
+        examplesOf(rows, {}, seed).then(
+          ({ report }) => report.notes.join(' '),
+          (error: Error) => error.message,
+        ),
+      ),
+    );
+    const refused = 'after splitting, class "b" is empty in A: its 12 texts all have class "a"';
+    expect(outcomes.some((outcome) => outcome.includes(refused))).toBe(true);
+    expect(
+      outcomes.every((o) => o.includes(refused) || o.includes('Split test has no text of class b.')),
+    ).toBe(true);
+  });
+});
+
+describe('templates', () => {
+  const rows = Array.from({ length: 20 }, (_, i) => ({
+    q: `q${i}`,
+    support: i % 2 ? null : `s${i}`,
+    label: i % 2,
+  }));
+
+  test('make the text of several columns', async () => {
+    const { items } = await examplesOf(rows as unknown as LabelledRow[], {
+      template: '{{ q }} {{ support }}',
+    });
+    for (const { id, text } of items.A) {
+      const i = Number(id.slice('row-'.length)) - 1;
+      expect(text).toBe(i % 2 ? `q${i}` : `q${i} s${i}`);
+    }
+  });
+
+  test('that read no column are refused, with the columns that there are', async () => {
+    const attempt = examplesOf(rows as unknown as LabelledRow[], { template: '{{ q }} {{ suport }}' });
+    await expect(attempt).rejects.toThrow(
+      'line 1: there is no column "suport". The columns are "q", "support", "label". Did you mean "support"?',
+    );
+  });
+
+  test('say the text in other words, of which the finished text is all they know', async () => {
+    const given = { file: 'x.csv', paraphrases: ['Safe? {{ text }}', '{{ text | upper }}'] };
+    const p = classification.parameters.parse(given);
+    expect(classification.paraphrases!({ id: '1', text: 'a b', choices: [] }, p)).toEqual([
+      'Safe? a b',
+      'A B',
+    ]);
+    expect(classification.hasParaphrases!(p)).toBe(true);
+    expect(classification.hasParaphrases!(classification.parameters.parse({ file: 'x.csv' }))).toBe(false);
+    expect(classification.corpusParameters(p)).not.toHaveProperty('paraphrases');
+    const { error } = classification.parameters.safeParse({ file: 'x', paraphrases: ['{{ q }}'] });
+    expect(error?.issues[0]?.message).toContain('a paraphrase knows {{ text }} alone');
+  });
+});
+
+describe('splits as published', () => {
+  test('by a column: what it says is where a text goes', async () => {
+    const where = ['train', 'dev', 'test', 'A'];
+    const rows = Array.from({ length: 80 }, (_, i) => ({
+      text: `text ${i}`,
+      label: (i >> 2) % 2,
+      part: where[i % 4],
+    }));
+    const { items } = await examplesOf(rows, { 'split-column': 'part' });
+    const partsOf = (split: (typeof splits)[number]) => [
+      ...new Set(items[split].map(({ id }) => where[(Number(id.slice(4)) - 1) % 4])),
+    ];
+    expect(splits.map(partsOf)).toEqual([['A'], ['train'], ['dev'], ['test']]);
+    await expect(
+      examplesOf([...rows, { text: 'x', label: 0, part: 'extra' }] as LabelledRow[], {
+        'split-column': 'part',
+      }),
+    ).rejects.toThrow('line 81, column "part": expected A, B, train, validation or test, found "extra"');
+  });
+
+  test('by files: a text of the test file is in no other split', async () => {
+    const test_ = await jsonl('published.jsonl', numbered(10));
+    const { items, report } = await examplesOf(numbered(50), { 'test-file': test_ });
+    expect(items.test).toHaveLength(10);
+    expect(report.counts).toMatchObject({
+      rows: 60,
+      'duplicate rows': 10,
+      A: 15,
+      B: 20,
+      validation: 5,
+      test: 10,
+    });
+    const others = [...items.A, ...items.B, ...items.validation].map(({ text }) => Number(text.slice(5)));
+    expect(Math.min(...others)).toBe(10);
+  });
+});
+
 describe('parameters', () => {
   test('the format follows from the path, before a digest takes its place', async () => {
     const file = await jsonl('by-digest.jsonl', numbered(20));
@@ -268,6 +401,20 @@ describe('parameters', () => {
     [{ file: 'x', splits: { test: 0 } }, 'splits.test', 'this split cannot be empty'],
     [{ file: 'x', classes: ['a', 'a'] }, 'classes', '"a" stands here twice'],
     [{ file: 'x', limit: 0 }, 'limit', '>=4'],
+    [{ file: 'x', hub: 'a/b' }, 'hub', 'the data comes from the hub or from file, not from both'],
+    [{ file: 'x', revision: 'v1' }, 'revision', 'no hub: is named'],
+    [{ 'a-file': 'x' }, 'file', 'each of A, B and test needs a file of its own'],
+    [{ file: 'x', template: '{{ a' }, 'template', 'cannot be read'],
+    [
+      { file: 'x', template: '{{ q }}', candidates: { answers: ['a'], right: 'b' } },
+      'template',
+      'has no {{ candidate }} in it',
+    ],
+    [
+      { file: 'x', labels: { a: 'b' }, threshold: { at: 1 } },
+      'labels',
+      'threshold and labels are ways to say the class',
+    ],
     [{ file: 'x', txt: 'prompt' }, '', 'txt'],
   ])('%j is refused at %j', (given, path, message) => {
     const { error } = classification.parameters.safeParse(given);

@@ -1,9 +1,10 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UserError } from '../base/errors.js';
-import type { Row } from './columns.js';
+import { valueAt, type Row } from './columns.js';
 import { writeParquet } from './parquet.js';
 import { formatOf, readRows, type Format } from './rows.js';
 
@@ -168,5 +169,45 @@ describe('what is wrong with a file is said with its place', () => {
     expect(() => formatOf('data.xlsx')).toThrow(
       'data.xlsx: the extension does not tell the format; say format: csv | tsv | jsonl | parquet beside the file',
     );
+  });
+});
+
+describe('packed files', () => {
+  test('are unpacked, whatever they are called', async () => {
+    const packed = gzipSync('{"text":"é","label":1}\n{"text":"b","label":0}\n');
+    const expected = [
+      { text: 'é', label: 1 },
+      { text: 'b', label: 0 },
+    ];
+    expect(formatOf('x/rows.JSONL.gz')).toBe('jsonl');
+    expect((await read(await file('rows.jsonl.gz', packed))).map(({ values }) => values)).toEqual(expected);
+    const nameless = await file('0123abcd', packed);
+    expect((await read(nameless, ['text'], 'jsonl')).map(({ values }) => values)).toEqual(expected);
+  });
+
+  test('that break off say so, and keep the line of what is wrong in them', async () => {
+    const packed = gzipSync('text,label\na,1\n');
+    expect(await complaint(await file('cut.csv.gz', packed.subarray(0, packed.length - 6)))).toContain(
+      'cut.csv.gz begins like a gzip file and cannot be unpacked (unexpected end of file)',
+    );
+    expect(await complaint(await file('ragged.csv.gz', gzipSync('text,label\na,1\nb\n')))).toContain(
+      'ragged.csv.gz, line 3: this row has 1 field',
+    );
+  });
+});
+
+describe('fields inside of columns', () => {
+  test('are read by a path, from JSON Lines and Parquet', async () => {
+    const values = { prompt: { text: 'hello', scores: [1, 2] }, 'a.b': 'flat' };
+    const [row] = await read(await file('nested.jsonl', JSON.stringify(values)), ['prompt.text', 'a.b']);
+    expect(valueAt(row!.values, 'prompt.text')).toBe('hello');
+    expect(valueAt(row!.values, 'prompt.scores.1')).toBe(2);
+    expect(valueAt(row!.values, 'a.b')).toBe('flat');
+    expect(valueAt(row!.values, 'prompt.none')).toBeUndefined();
+    const lists = join(folder, 'lists.parquet');
+    await writeParquet(lists, { answers: 'list<string>' }, [{ answers: ['x', 'y'] }]);
+    const [listed] = await read(lists, ['answers.1']);
+    expect(valueAt(listed!.values, 'answers.1')).toBe('y');
+    expect(await complaint(lists, ['texts.1'])).toContain('there is no column "texts.1"');
   });
 });
