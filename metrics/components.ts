@@ -43,6 +43,12 @@ export interface CellsMean {
 }
 
 /**
+ * One degree of freedom tells nothing of how much the levels of a factor differ: what two seeds, or two tasks, say
+ * holds for those two. Their difference stays in that between cells.
+ */
+export const fewestLevels = 3;
+
+/**
  * Cells are modelled as y = μ + Σ_f u_f(level of f) + e, all effects random, independent and centred at 0: a mean
  * speaks of tasks, pairs and seeds like these, and cells that share one are not counted as independent. The variance
  * components come from the sums of squares between levels, Q_f = Σ_l n_l (ȳ_l − ȳ)², set equal to their expectations
@@ -74,7 +80,7 @@ export function meanOverCells(cells: readonly CellValues[]): CellsMean {
   );
   const centred = cells.map(({ values }) => values.map((value, k) => value - means[k]!));
   let factors = distinct(Object.keys(first.levels).map((name) => factorOf(name, cells))).filter(
-    ({ groups }) => groups.length > 1 && groups.length < cells.length,
+    ({ groups }) => groups.length >= fewestLevels && groups.length < cells.length,
   );
   for (;;) {
     const found = componentsOf(centred, factors);

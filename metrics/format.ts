@@ -22,9 +22,12 @@ export function formatScore(estimate: Interval & ({ mean: number } | { value: nu
   return formatInterval(estimate, scoreDigits('mean' in estimate ? estimate.mean : estimate.value));
 }
 
+/** Digits of differences: three, more where two significant ones need them. */
+export const differenceDigits = (size: number): number => scoreDigits(10 * size);
+
 /** "+0.041 [−0.015, 0.097]" */
 export function formatDifference(difference: Interval & { mean: number }): string {
-  const digits = Math.max(3, scoreDigits(Math.max(Math.abs(difference.mean), spanOf(difference))));
+  const digits = differenceDigits(Math.max(Math.abs(difference.mean), spanOf(difference)));
   const text = formatInterval(difference, digits);
   return difference.mean > 0 && !/^0(\.0*)?( |$)/.test(text) ? `+${text}` : text;
 }

@@ -26,6 +26,11 @@ export function normalQuantile(p: number): number {
   return jstat.jStat.normal.inv(p, 0, 1);
 }
 
+/** The probability that a standard normal number lies below z. */
+export function normalProbability(z: number): number {
+  return jstat.jStat.normal.cdf(z, 0, 1);
+}
+
 /** The quantile that leaves half of 1 − level above it: 0.975 for 0.95. */
 export function upperTail(level: number): number {
   if (!(level > 0 && level < 1)) throw new RangeError(`a level lies between 0 and 1, not at ${level}`);

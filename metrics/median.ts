@@ -1,7 +1,7 @@
 /** @file The median of a PGR over tasks, as papers report it, with a seeded bootstrap interval. */
 import { Random } from '../base/random.js';
 import type { Interval } from '../report/results.js';
-import { defaultLevel } from './interval.js';
+import { defaultLevel, normalProbability, studentQuantile, upperTail } from './interval.js';
 import { gapRecovered, type CellAccuracies } from './pgr.js';
 
 const draws = 2000;
@@ -19,8 +19,9 @@ export interface MedianGap extends Interval {
 /**
  * The median over tasks (or tasks and pairs) of each one's PGR over its cells. As in openai/weak-to-strong's notebook,
  * tasks without a gap are left out, and counted here. The interval is a two-stage percentile bootstrap (Davison & Hinkley
- * 1997, §3.8): tasks are drawn with replacement, and cells within each drawn task; null below three tasks. With few
- * tasks it covers less than it says; docs/statistics.md has how often.
+ * 1997, §3.8): tasks are drawn with replacement, and cells within each drawn task, its tails moved outwards for the
+ * number of tasks as in Hesterberg 2015 (Amer. Statistician 69:371, the expanded percentile interval); null below three
+ * tasks. docs/statistics.md has how often it covers the truth.
  * @param seed names the draws: the same cells and seed give the same interval
  */
 export function medianGap(
@@ -51,7 +52,8 @@ export function medianGap(
     if (ratios.length > 0) drawn.push(median(ratios));
   }
   drawn.sort((a, b) => a - b);
-  const tail = (1 - level) / 2;
+  const n = gaps.length;
+  const tail = normalProbability(-Math.sqrt(n / (n - 1)) * studentQuantile(upperTail(level), n - 1));
   const at = (share: number): number => drawn[Math.min(drawn.length - 1, Math.floor(share * drawn.length))]!;
   return { ...found, low: at(tail), high: at(1 - tail) };
 }

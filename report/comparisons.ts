@@ -1,5 +1,11 @@
 /** @file How methods compare, as rows of a table: differences beside a reference, what holds over all tasks, power. */
-import { formatDifference, formatInterval, formatP, formatScore } from '../metrics/format.js';
+import {
+  differenceDigits,
+  formatDifference,
+  formatInterval,
+  formatNumber,
+  formatP,
+} from '../metrics/format.js';
 import { median } from '../metrics/median.js';
 import { usualPower } from '../metrics/comparison.js';
 import type { Comparison, OverallSummary, Results } from './results.js';
@@ -108,9 +114,9 @@ export function powerNote(comparisons: readonly Comparison[]): string[] {
   const middle = median(known.map(({ detectable }) => detectable!));
   const cells = Math.min(...known.map((comparison) => comparison.cells));
   const items = median(known.map(({ variance }) => variance['items'] ?? 0));
-  const size = formatScore({ mean: middle, low: null, high: null, level: first.difference.level });
+  const size = formatNumber(middle, differenceDigits(middle));
   return [
-    `Power: with ${cells} cells a difference in ${first.metric.name} under ${size.replace(/ \(.*$/, '')} is not visible here` +
+    `Power: with ${cells} cells a difference in ${first.metric.name} under ${size} is not visible here` +
       ` (median over these comparisons; ${percent(usualPower)} power, each by itself).` +
       (items > 0.5
         ? ' Most of the variance is that of the test items, which seeds share: more items would help.'

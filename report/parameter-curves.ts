@@ -76,13 +76,19 @@ function curveOf(
  */
 function numericParameters(values: readonly Values[]): string[] {
   const names = [...new Set(values.flatMap((value) => Object.keys(value)))];
-  const sizes = names.map((name) => ({
-    name,
-    size: new Set(values.map((value) => value[name]).filter((value) => typeof value === 'number')).size,
-  }));
+  const sizes = names.flatMap((name) => {
+    const numbers = [
+      ...new Set(values.map((value) => value[name]).filter((value) => typeof value === 'number')),
+    ];
+    return areOrdinals(numbers) ? [] : [{ name, size: numbers.length }];
+  });
   const [most] = sizes.sort((a, b) => b.size - a.size);
   return most !== undefined && most.size > 1 ? [most.name] : [];
 }
+
+/** 0, 1, 2, … tell things from each other (dialects, concepts); they do not measure anything. */
+const areOrdinals = (numbers: readonly number[]): boolean =>
+  [...numbers].sort((a, b) => a - b).every((number, index) => number === index);
 
 const nameOf = (method: string): string =>
   method.includes('=') ? method.slice(0, method.search(/ [^ ]*=/)) : method;

@@ -1,4 +1,5 @@
 /** @file The order in which methods are shown, and the groups that can be compared: one task, one pair. */
+import { fewestLevels } from '../metrics/components.js';
 import { formatGap } from '../metrics/format.js';
 import type { Metric, MethodSummary, Results, TrialRole } from './results.js';
 
@@ -67,3 +68,15 @@ export function gapText(row: Pick<MethodSummary, 'role' | 'pgr'>, notes: Set<str
 /** Whether a trial is of a group's task and pair. */
 export const isOf = (group: Group, trial: { task: string; weak: string; strong: string }): boolean =>
   trial.task === group.task && trial.weak === group.weak && trial.strong === group.strong;
+
+/**
+ * What intervals do not speak of: where all cells come from two seeds, how much seeds differ cannot be told from them.
+ * Undefined where there are more, or where a cell is all that a seed has.
+ */
+export function seedsNote({ trials }: Pick<Results, 'trials'>): string | undefined {
+  const done = trials.filter(({ score }) => score !== undefined);
+  const seeds = new Set(done.map(({ seed }) => seed)).size;
+  const cells = new Set(done.map(({ cell }) => cell)).size;
+  if (seeds >= fewestLevels || cells <= seeds) return undefined;
+  return `${seeds === 1 ? 'One seed tells' : 'Two seeds tell'} nothing of how seeds differ: intervals speak of ${seeds === 1 ? 'this one' : 'these two'}, and from three seeds on of seeds in general`;
+}

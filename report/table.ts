@@ -2,7 +2,7 @@
 import { formatScore } from '../metrics/format.js';
 import { comparisonText, overallText, powerNote } from './comparisons.js';
 import type { Results } from './results.js';
-import { gapText, groupsOf, percent, type Group } from './rows.js';
+import { gapText, groupsOf, percent, seedsNote, type Group } from './rows.js';
 import { tableLines, wrapped } from './text-table.js';
 
 const narrowest = 40;
@@ -66,6 +66,7 @@ function failures(results: Results): string[] {
 function explanations(results: Results, notes: ReadonlySet<string>): string[] {
   const rows = results.summaries;
   const level = percent(rows.find((row) => row.score !== null)?.score?.level ?? 0.95);
+  const seeds = seedsNote(results);
   const hasOneCell = rows.some((row) => row.cells === 1);
   const names = [...new Set(groupsOf(results).map(({ metric }) => metric.name))];
   const name = names.length === 1 ? `${names[0]!.charAt(0).toUpperCase()}${names[0]!.slice(1)}` : 'Score';
@@ -78,6 +79,7 @@ function explanations(results: Results, notes: ReadonlySet<string>): string[] {
           'Differences are paired over cells; their intervals hold together, and p is corrected (Holm), for the methods' +
             ' and for the controls compared with one reference.',
         ]),
+    ...(seeds === undefined ? [] : [`${seeds}.`]),
     ...[...notes].map((reason) => `Unbounded or absent: ${reason}.`),
     ...(hasOneCell ? ['One cell has no interval: more seeds or tasks would give one.'] : []),
   ];

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { sampleResults } from '../../test/results.js';
 import type { GapRecovered, Results, StageTiming } from '../results.js';
 import { groupsOf, type Group } from '../rows.js';
+import { summarise } from '../summaries.js';
 import { scoreCurve, meanCurves } from './curves.js';
 import { parameterChart, parameterFigures, scaleOf } from './parameters.js';
 import { gapDomain, stretchesOf } from './methods.js';
@@ -87,11 +88,19 @@ describe('scores against a parameter', () => {
   });
 
   test('of a task have a line for every method, and for the floor and the ceiling', () => {
-    const figure = parameterFigures(dialects, results.curves).find(({ of }) => of === 'task')!;
-    expect(figure.parameter).toBe('dialect');
-    expect(figure.levels).toEqual([]);
+    const trials = results.trials.map((trial) => ({
+      ...trial,
+      taskValues: { examples: 2 ** Number(trial.taskValues['dialect']), length: 3 },
+    }));
+    const { curves } = summarise(trials);
+    const figure = parameterFigures(dialects, curves).find(({ of }) => of === 'task')!;
+    expect(figure).toMatchObject({ parameter: 'examples', others: 'length=3', levels: [] });
     expect(figure.curves.map(({ role }) => role)).toContain('ceiling');
-    expect(figure.curves[0]!.points.map(({ at }) => at)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(figure.curves[0]!.points.map(({ at }) => at)).toEqual([1, 2, 4, 8, 16, 32, 64, 128]);
+  });
+
+  test('are not drawn for numbers that only tell things apart', () => {
+    expect(results.curves.filter(({ of }) => of === 'task')).toEqual([]);
   });
 
   test('run by powers where numbers span more than a decade', () => {

@@ -93,7 +93,7 @@ export function differencesChart(comparisons: readonly Comparison[]): ChartSpec 
       },
       {
         transform: [{ filter: '!datum.isFound' }],
-        mark: { ...point, fill: tone('paper'), strokeWidth: 2 },
+        mark: { ...point, filled: false, fill: tone('paper'), strokeWidth: 2 },
         encoding: { x: x('mean') },
       },
     ],

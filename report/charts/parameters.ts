@@ -134,7 +134,7 @@ export function parameterChart(figure: ParameterFigure, metric: Group['metric'])
     scale:
       yScale === 'log'
         ? { type: 'log', domain: [lowest, Math.max(...values) * 1.2], nice: false }
-        : { domain: scoreDomain(values), zero: false, nice: false },
+        : { domain: shown(values, means), zero: false, nice: false },
     axis: { title: `${metric.name} on test`, format: yScale === 'log' ? '~e' : '~g', tickCount: 6 },
   });
   const color = {
@@ -145,11 +145,11 @@ export function parameterChart(figure: ParameterFigure, metric: Group['metric'])
     legend: {
       title: null,
       orient: 'bottom',
-      columns: 3,
+      columns: 2,
       symbolType: 'circle',
       symbolSize: 90,
       symbolOpacity: 1,
-      labelLimit: 260,
+      labelLimit: 320,
     },
   };
   const byRole = {
@@ -173,7 +173,7 @@ export function parameterChart(figure: ParameterFigure, metric: Group['metric'])
     layer: [
       {
         data: { values: flat },
-        mark: { type: 'rect', opacity: 0.13 },
+        mark: { type: 'rect', opacity: 0.13, clip: true },
         encoding: {
           x: x('start'),
           x2: { field: 'end' },
@@ -199,7 +199,7 @@ export function parameterChart(figure: ParameterFigure, metric: Group['metric'])
         layer: [
           { mark: { type: 'line', strokeWidth: 2 }, encoding: { y: y('value'), strokeDash: dashes } },
           {
-            mark: { type: 'rule', strokeWidth: 2, opacity: 0.55 },
+            mark: { type: 'rule', strokeWidth: 2, opacity: 0.55, clip: true },
             encoding: { y: y('low'), y2: { field: 'high' }, description: { field: 'told' } },
           },
           {
@@ -217,6 +217,12 @@ export function parameterChart(figure: ParameterFigure, metric: Group['metric'])
       },
     ],
   };
+}
+
+/** All of every interval, save that shares are not drawn beyond 0 and 1 for the sake of one that is. */
+function shown(values: readonly number[], means: readonly number[]): [number, number] {
+  const areShares = means.every((mean) => mean >= 0 && mean <= 1) && Math.max(...means) > 0.2;
+  return scoreDomain(areShares ? values.map((value) => Math.min(1, Math.max(0, value))) : values);
 }
 
 /** The floor and the ceiling keep their colours; methods and controls take turns with the others. */

@@ -3,7 +3,7 @@ import { formatScore } from '../../metrics/format.js';
 import { duration } from '../charts/timeline.js';
 import { fragment, type Markup } from '../markup.js';
 import type { MethodSummary, Results, TrialResult } from '../results.js';
-import { gapText, groupsOf, percent, type Group } from '../rows.js';
+import { gapText, groupsOf, percent, seedsNote, type Group } from '../rows.js';
 
 export function heading(results: Results): Markup {
   const { sweep, device, plan, trials, stages, timings } = results;
@@ -72,7 +72,7 @@ export function resultsSection(results: Results): Markup {
       ${level} interval by Fieller’s method, which counts the uncertainty of all
       three.${[...notes].map((note) => fragment` Without bounds or absent: ${note}.`)}${
         results.summaries.some(({ cells }) => cells === 1) && ' A single cell has no interval.'
-      }
+      }${seedsNote(results) !== undefined && ` ${seedsNote(results)}.`}
     </p>
     ${failures(results.trials)}
   </section>`;
