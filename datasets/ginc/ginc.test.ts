@@ -243,6 +243,24 @@ describe('the Bayes oracle of GINC', () => {
     expect(ask(3, 16, 'exact', 100).accuracy).toBe(1);
   });
 
+  it('that takes a prompt for a document is misled where the concept hardly goes from a delimiter to the start', () => {
+    const prompts = take(drawPrompts(ginc, { inDistribution: true, length: 3, examples: 16 }, 1), 200);
+    const smooth = new Listener(ginc, 1e-4);
+    const share = (usual: boolean) => {
+      const some = prompts.filter(({ concept, startSlot }) => {
+        const joined = ginc.known[concept]?.slots[0]?.[startSlot as number] as number;
+        return joined > 0.1 === usual;
+      });
+      const right = some.filter(({ symbols, label }) => {
+        const { answer } = askOracle(ginc, smooth, { symbols, length: 3 }, 'document');
+        return likeliest(answer) === label;
+      });
+      return right.length / some.length;
+    };
+    expect(share(true)).toBeGreaterThan(0.85);
+    expect(share(false)).toBeLessThan(0.7);
+  });
+
   it('tells of prompts that no known concept can say', () => {
     const [prompt] = take(drawPrompts(ginc, { inDistribution: false, length: 10, examples: 8 }, 1), 1);
     expect(() =>

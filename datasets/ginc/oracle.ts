@@ -32,11 +32,14 @@ export interface Heard {
 /** Filters symbols through concepts of one memory. */
 export class Listener {
   readonly #ginc: Ginc;
+  readonly #smoothing: number;
   /** symbol → the states that say it */
   readonly #speakers: readonly (readonly number[])[];
 
-  constructor(ginc: Ginc) {
+  /** @param smoothing share of the transitions that goes to any state, each as likely */
+  constructor(ginc: Ginc, smoothing = 0) {
     this.#ginc = ginc;
+    this.#smoothing = smoothing;
     const { symbols, slots } = ginc.settings;
     const speakers = Array.from({ length: symbols }, (): number[] => []);
     ginc.memory.forEach((row, value) =>
@@ -77,7 +80,9 @@ export class Listener {
       const value = values[Math.floor(state / width)]?.[Math.floor(to / width)] as number;
       sum += p * value * (slots[state % width]?.[to % width] as number);
     }
-    return sum;
+    return (
+      (1 - this.#smoothing) * sum + (active.length === 0 ? 0 : this.#smoothing / (width * values.length))
+    );
   }
 }
 
@@ -90,7 +95,7 @@ export function likeliest(probabilities: ArrayLike<number>): number {
 }
 
 /** The oracles there are; see {@link askOracle}. */
-export const oracles = ['segments', 'exact'] as const;
+export const oracles = ['segments', 'exact', 'document'] as const;
 export type OracleKind = (typeof oracles)[number];
 
 export interface Opinion {
@@ -108,7 +113,10 @@ export interface Opinion {
  *   concept, since transitions are exactly sparse.)
  * - `exact`: it is known besides that all examples of a prompt start in one slot, and that the right answer is the
  *   likeliest symbol given concept and slot: nobody can answer better on average.
+ * - `document`: the prompt is a piece out of the middle of one document, as an ideal model of the documents takes it (any
+ *   state is as likely there, since transitions are doubly stochastic), with `smoothing`.
  *
+ * @param listener with the smoothing; without for the first two
  * @throws Error where no known concept can say the prompt, as for most that are out of distribution
  */
 export function askOracle(
@@ -117,11 +125,12 @@ export function askOracle(
   { symbols, length }: { symbols: readonly number[]; length: number },
   kind: OracleKind,
 ): Opinion {
-  const segments: (readonly number[])[] = [];
-  for (let at = 0; at < symbols.length; at += length + 1) segments.push(symbols.slice(at, at + length));
+  const segments: (readonly number[])[] = kind === 'document' ? [symbols] : [];
+  if (kind !== 'document')
+    for (let at = 0; at < symbols.length; at += length + 1) segments.push(symbols.slice(at, at + length));
   const starts =
-    kind === 'segments'
-      ? [startAnywhere(ginc)]
+    kind !== 'exact'
+      ? [kind === 'segments' ? startAnywhere(ginc) : startInAnyState(ginc)]
       : Array.from({ length: ginc.settings.slots - 1 }, (_, index) => startInSlot(ginc, index + 1));
   const hypotheses = ginc.known.flatMap((concept, index) =>
     starts.map((start) => {
@@ -140,7 +149,7 @@ export function askOracle(
     const weight = (weights[i] as number) / total;
     concepts[index] = (concepts[index] as number) + weight;
     if (weight === 0) return;
-    const says = kind === 'segments' ? next : certain(likeliest(next), next.length);
+    const says = kind === 'exact' ? certain(likeliest(next), next.length) : next;
     says.forEach((p, symbol) => (answer[symbol] = (answer[symbol] as number) + weight * p));
   });
   return { concepts, answer };

@@ -75,8 +75,14 @@ const exampleShape = {
     .enum(oracles)
     .default('segments')
     .describe(
-      'what the control `oracle` knows: that examples are segments of their own; or exactly how prompts are made',
+      'what the control `oracle` takes a prompt for: segments of their own, exactly what it is (best), or a document',
     ),
+  smoothing: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.01)
+    .describe('share of every transition that the oracle `document` spreads over all states'),
   splits: z
     .strictObject({
       A: z.int().min(1).default(32),
@@ -261,7 +267,7 @@ function drawExamples(p: Asked, seed: number): Examples {
 function bestAnswers(p: Asked, seed: number, split: Split): Label[] {
   const ginc = drawGinc(settingsOf(p));
   const answers = sayable(ginc);
-  const listener = new Listener(ginc);
+  const listener = new Listener(ginc, p.prompts === 'id' && p.oracle === 'document' ? p.smoothing : 0);
   return drawSplits(ginc, p, seed).drawn[split].map((drawn, index) => {
     const all = drawn.next ?? opinionOn(ginc, listener, p, drawn.symbols);
     const probabilities = answers.map((symbol) => all[symbol] as number);
