@@ -4,7 +4,7 @@ import type { AnswerKind } from '../../datasets/task.js';
 import { type ParameterRow, parameterRows } from '../../spec/parameter-rows.js';
 import type { Control, Method } from '../definition/method.js';
 import { losses } from '../definition/registry.js';
-import { firstThatGoes, requiredNames, someModel, taskNeeds, worksOn } from './needs.js';
+import { firstThatGoes, requiredNames, someModel, taskNeeds, worksAsItIs, worksOn } from './needs.js';
 import { RecordingCell, type Requests } from './stages.js';
 
 /** What methods are alike in, in the order in which they are shown. */
@@ -27,6 +27,8 @@ export interface MethodDescription {
   readonly source: string;
   /** The tasks that it works on, by how they are answered. */
   readonly answers: readonly AnswerKind[];
+  /** Those of them on which it works with its defaults, whatever else a task can do. */
+  readonly asItIs: readonly AnswerKind[];
   /** What else it asks of a task or of a sweep, and which of its choices do not go with which tasks. */
   readonly needs: readonly string[];
   /** What is trained in one trial with its defaults, beside what all methods share: "2 students and 3 weak supervisors". */
@@ -51,6 +53,7 @@ export function describeMethod(entry: Method | Control): MethodDescription {
     ...(formula === undefined ? {} : { formula }),
     source,
     answers: worksOn(entry),
+    asItIs: worksAsItIs(entry),
     needs: [...sweepNeeds(entry, requests), ...taskNeeds(entry)],
     trains: trainings(requests),
     parameters: parameterRows(entry.parameters),

@@ -25,6 +25,14 @@ export function worksOn(entry: Entry): AnswerKind[] {
   return (entry.answers ?? answerKinds).filter((answer) => firstThatGoes(entry, answer) !== undefined);
 }
 
+/** The kinds of tasks on which it works as it is: with its defaults, whatever else a task can or cannot do. */
+export function worksAsItIs(entry: Entry): AnswerKind[] {
+  if (requiredNames(entry).length > 0) return [];
+  return worksOn(entry).filter(
+    (answer) => refusal(entry, { answer, hasOracle: false, hasParaphrases: false }, {}) === undefined,
+  );
+}
+
 /** Parameters with which a method works on a kind of task: its defaults where they do. */
 export function firstThatGoes(entry: Entry, answer: AnswerKind): JsonObject | undefined {
   const choice = choicesOf(entry).find((each) => refusal(entry, able(answer), each) === undefined);

@@ -61,6 +61,8 @@ describe('a description', () => {
     const described = describeMethod(choosy);
     expect(described.family).toBe('chains');
     expect(described.answers).toEqual(['classes', 'text']);
+    expect(described.asItIs).toEqual([]);
+    expect(describeMethod(methods['ensemble']!).asItIs).not.toContain('number');
     expect(described.needs).toEqual([
       'other models of the sweep, named by `through`',
       'with its defaults, a task that can put its items in other words (paraphrases)',

@@ -75,7 +75,7 @@ export async function methodsPage(): Promise<string> {
     introduction,
     '## Which works on what',
     '',
-    'By how the items of a task are answered; _if_: where the task or the sweep has what is said there.',
+    'By how the items of a task are answered; _if_: under the conditions that are said there.',
     '',
     ...table(
       ['', ...answerKinds],
@@ -92,9 +92,9 @@ export async function methodsPage(): Promise<string> {
   return format(lines.join('\n'), { ...options, parser: 'markdown' });
 }
 
-function standing({ answers, needs }: MethodDescription, kind: AnswerKind): string {
+function standing({ answers, asItIs }: MethodDescription, kind: AnswerKind): string {
   if (!answers.includes(kind)) return '';
-  return needs.length > 0 ? '_if_' : 'yes';
+  return asItIs.includes(kind) ? 'yes' : '_if_';
 }
 
 function section(entry: MethodDescription): string[] {
