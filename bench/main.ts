@@ -1,16 +1,18 @@
 /** @file `npm run bench`: every measurement, or those named: `npm run bench -- training generation store`. */
 import { UserError } from '../base/errors.js';
 import { benchClassification } from './classification.js';
+import { benchCoverage } from './coverage.js';
 import { benchGeneration } from './generation.js';
 import { benchStore, type StoreBench } from './store.js';
 import { benchSweep } from './sweep.js';
 import { benchTrain } from './train.js';
 import { benchTraining } from './training.js';
 
-/** Those that need a Python to compare with run only when they are named. */
-const comparisons: Record<string, () => Promise<void>> = {
+/** Those that need a Python to compare with, or minutes, run only when they are named. */
+const byName: Record<string, () => Promise<void>> = {
   train: benchTrain,
   classification: benchClassification,
+  coverage: benchCoverage,
 };
 
 const benches: Record<string, () => Promise<void>> = {
@@ -21,7 +23,7 @@ const benches: Record<string, () => Promise<void>> = {
 };
 
 const named = process.argv.slice(2);
-const known = { ...benches, ...comparisons };
+const known = { ...benches, ...byName };
 const unknown = named.find((name) => !(name in known));
 if (unknown !== undefined) {
   throw new UserError(`no bench named ${unknown}; there are: ${Object.keys(known).join(', ')}`);

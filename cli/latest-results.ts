@@ -9,14 +9,17 @@ import type { Results } from '../report/results.js';
 import type { Store } from '../store/store.js';
 import type { CommandContext } from './context.js';
 
-/** What the store holds of a sweep's newest plan (or of `planKey`), and the folder of its report. */
+/** What the store holds of a sweep's newest plan (or of `planKey`), methods compared with `against`, and the folder of its report. */
 export async function latestResults(
   store: Store,
   sweep: string,
   planKey?: string,
+  against?: string,
 ): Promise<{ results: Results; folder: string }> {
   const key = planKey ?? (await latestPlan(store, sweep));
-  const results = await collectResults(store, await loadPlan(store, key), 'command line');
+  const plan = await loadPlan(store, key);
+  const options = against === undefined ? {} : { against };
+  const results = await collectResults(store, plan, 'command line', options);
   const { report } = await publishReport(store, results, 'command line');
   const artifact = await store.read({ kind: 'report', key: report });
   return { results, folder: dirname(artifact.path('index.html')) };

@@ -18,27 +18,36 @@ export function registerResults(program: Command): void {
     .argument('<sweep>', 'name of a sweep')
     .description('what a sweep found, so far or in the end')
     .option('--format <format>', formats.join(', '), formatNamed, 'table')
+    .option('--against <method>', 'what methods are compared with: a row, or the beginning of its name')
     .option('--out <file>', 'write to a file (parquet needs one)')
-    .action(async (sweep: string, options: { format: Format; out?: string }, command: Command) => {
-      const store = await contextOf(command).openStore();
-      const { results } = await latestResults(store, sweep);
-      if (options.format === 'parquet') {
-        if (options.out === undefined) throw new UserError('--format parquet needs --out FILE');
-        await exportParquet(results, options.out);
-        return;
-      }
-      const text = { table: renderTable, json: exportJson, csv: exportCsv }[options.format](results);
-      if (options.out === undefined) print(text);
-      else await writeFile(options.out, text);
-    });
+    .action(
+      async (
+        sweep: string,
+        options: { format: Format; against?: string; out?: string },
+        command: Command,
+      ) => {
+        const store = await contextOf(command).openStore();
+        const { results } = await latestResults(store, sweep, undefined, options.against);
+        if (options.format === 'parquet') {
+          if (options.out === undefined) throw new UserError('--format parquet needs --out FILE');
+          await exportParquet(results, options.out);
+          return;
+        }
+        const text = { table: renderTable, json: exportJson, csv: exportCsv }[options.format](results);
+        if (options.out === undefined) print(text);
+        else await writeFile(options.out, text);
+      },
+    );
   program
     .command('report')
     .argument('<sweep>', 'name of a sweep')
     .description('the HTML report of a sweep')
+    .option('--against <method>', 'what methods are compared with: a row, or the beginning of its name')
     .option('--open', 'show it in the browser')
-    .action(async (sweep: string, options: { open?: boolean }, command: Command) => {
+    .action(async (sweep: string, options: { open?: boolean; against?: string }, command: Command) => {
       const context = contextOf(command);
-      const { folder } = await latestResults(await context.openStore(), sweep);
+      const store = await context.openStore();
+      const { folder } = await latestResults(store, sweep, undefined, options.against);
       const path = await copyReport(folder, sweep, context);
       print(path);
       if (options.open === true) openInBrowser(path);

@@ -83,6 +83,8 @@ describe('the plateau', () => {
     expect(found.level.high).toBeGreaterThan(0.1);
     expect(found.from.low).toBeLessThan(from);
     expect(found.from.high).toBeGreaterThan(from);
+    expect(found.settled.low).toBeLessThanOrEqual(2 * from);
+    expect(found.settled.high).toBeGreaterThanOrEqual(from / 2);
   });
 
   it('of a curve that only rises is there from the beginning', () => {

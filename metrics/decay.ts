@@ -49,6 +49,8 @@ export interface Plateau {
   readonly from: Interval & { readonly value: number | null };
   /** Whether the plateau begins within the n that were tried. */
   readonly reached: boolean;
+  /** Without any fit: the first n that was tried from which on the risk stays within {@link tolerance} of the last one. */
+  readonly settled: Estimate;
 }
 
 export interface DecayOptions {
@@ -113,6 +115,7 @@ export function studyDecay(curve: Curve, options: DecayOptions = {}): DecayStudy
       evidence: estimate(evidenceOf),
       from: { value: begins, low: finite(low), high: finite(high), level },
       reached: begins !== null && begins <= Math.max(...curve.n),
+      settled: estimateOf(settledAt(logCurve), samples.map(settledAt), options),
     },
   };
 }
@@ -134,6 +137,13 @@ function evidenceOf({ exponential, power, bare }: Fits): number {
 
 function finite(value: number | null): number | null {
   return value !== null && Number.isFinite(value) ? value : null;
+}
+
+function settledAt({ n, logs }: LogCurve): number {
+  const rows = n.map((value, i) => ({ value, log: logs[i]! })).sort((a, b) => a.value - b.value);
+  const last = rows.at(-1)!;
+  const off = rows.findLastIndex(({ log }) => Math.abs(log - last.log) > Math.log(1 + tolerance));
+  return rows[off + 1]!.value;
 }
 
 /** Whether a curve hardly falls over all that was tried, whatever it would do beyond: it is on its plateau. */

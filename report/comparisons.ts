@@ -8,6 +8,7 @@ import {
 } from '../metrics/format.js';
 import { median } from '../metrics/median.js';
 import { usualPower } from '../metrics/comparison.js';
+import { defaultLevel } from '../metrics/interval.js';
 import type { Comparison, OverallSummary, Results } from './results.js';
 import { gapText, percent, type Group } from './rows.js';
 import type { TextTable } from './text-table.js';
@@ -73,9 +74,9 @@ export function overallText(results: Results, notes: Set<string>): TextTable | u
   return {
     head: [
       '',
-      'median PGR [95 %]',
+      `median PGR [${percent(defaultLevel)}]`,
       'tasks',
-      'PGR over all cells [95 %]',
+      `PGR over all cells [${percent(defaultLevel)}]`,
       ...(reference === undefined ? [] : [`less ${reference}`]),
     ],
     rows: results.overall.map((row) => {

@@ -56,10 +56,10 @@ describe('risks that come down', () => {
 
   it('are told with their shape, rate and plateau', () => {
     expect(finding(decays[0]!)).toMatch(
-      /^It comes down by an exponential rather than a power law: ΔAICc [\d.]+ \[[\d.]+, [\d.]+\], better in 100\u00a0% of resamples of 8 cells\. Rate 0\.\d+ \[0\.\d+, 0\.\d+\] per unit of examples\./,
+      /^It comes down by an exponential rather than a power law: ΔAICc [\d.]+ \(in resamples [\d.]+ to [\d.]+\), better in 100\u00a0% of resamples of 8 cells\. Rate 0\.\d+ \[0\.\d+, 0\.\d+\] per unit of examples\./,
     );
     expect(finding(decays[1]!)).toMatch(
-      /^It comes down by a power law rather than an exponential: .* It is within 10\u00a0% of its plateau, 0\.0\d+ \[0\.0\d+, 0\.0\d+\], from items = \d+ \[\d+, \d+\] on\.$/,
+      /^It comes down by a power law rather than an exponential: .* The fit is within 10\u00a0% of its plateau, 0\.0\d+ \[0\.0\d+, 0\.0\d+\], from items = \d+ \[\d+, \d+\] on\. Whatever the fit, .* from \d+ \[\d+, \d+\] on\.$/,
     );
   });
 

@@ -1,4 +1,5 @@
 /** @file From trials to what a sweep found: rows of the table, comparisons, and what holds over all tasks. */
+import { UserError } from '../base/errors.js';
 import { canonicalJson } from '../base/json.js';
 import { cellsInterval, type CellValues } from '../metrics/components.js';
 import { compare } from '../metrics/comparison.js';
@@ -38,6 +39,7 @@ export function summarise(
 ): Pick<Results, 'summaries' | 'comparisons' | 'overall' | 'curves'> {
   const rows = rowsOf(trials);
   const table = new CellTable(rows, options.itemsOf);
+  checkReference(rows, options.against);
   const groups = groupBy(rows, ({ task, weak, strong }) => JSON.stringify([task, weak, strong]));
   const over = groups.length > 1 ? overRows(rows) : [];
   return {
@@ -123,6 +125,14 @@ function comparisonsIn(
       return { group: where, method, role, reference: reference.method, metric, ...found };
     });
   });
+}
+
+function checkReference(rows: readonly Row[], against: string | undefined): void {
+  if (against === undefined || referenceIn(rows, against) !== undefined) return;
+  const names = [...new Set(rows.map(({ method }) => method))];
+  throw new UserError(
+    `no row of the table is called "${against}", or begins with it; there are: ${names.join(', ')}`,
+  );
 }
 
 /** The row that the others are compared with; by default the first naive one, else the weak supervisor. */

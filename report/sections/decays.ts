@@ -26,7 +26,8 @@ export async function decaySection(results: Pick<Results, 'trials'>): Promise<Ma
     <p>
       Both fits, a·exp(−b·n) + c and a·n^(−b) + c, are to the mean logarithm over cells; large points are geometric means
       with their ${percent(level)} t interval, small ones cells. Intervals in the text are percentiles over 1,000
-      resamples of the cells. ΔAICc = AICc of the power law − AICc of the exponential.
+      resamples of the cells. ΔAICc = AICc of the power law − AICc of the
+      exponential; it is less in resamples, which are noisier than the whole.
     </p>
     ${figures}
   </section>`;
@@ -43,16 +44,20 @@ export function finding({ study, parameter }: Decay): string {
   const { b } = study[better];
   const compared =
     `It comes down by ${shape} rather than ${other}${isSure ? '' : ', though not surely so'}: ` +
-    `ΔAICc ${estimate(difference)}, better in ${percent(agreement)} of resamples of ${runs} cells. ` +
+    `ΔAICc ${significant(difference.value)} (in resamples ${significant(difference.low!)} to ${significant(difference.high!)}), ` +
+    `better in ${percent(agreement)} of resamples of ${runs} cells. ` +
     `${isExponential ? `Rate ${estimate(b)} per unit of ${parameter}` : `Exponent ${estimate(b)}`}.`;
   const { low, high } = plateau.from;
   const from =
     `${significant(plateau.from.value ?? Infinity)} ` +
     `[${low === null ? '∞' : significant(low)}, ${high === null ? '∞' : significant(high)}]`;
   const levelled = plateau.reached
-    ? `It is within 10\u00a0% of its plateau, ${estimate(plateau.level)}, from ${parameter} = ${from} on.`
+    ? `The fit is within 10\u00a0% of its plateau, ${estimate(plateau.level)}, from ${parameter} = ${from} on.`
     : `It comes to no plateau within what was tried (the fitted limit is ${estimate(plateau.level)}).`;
-  return `${compared} ${levelled}`;
+  const settled =
+    `Whatever the fit, the risk stays within 10\u00a0% of that at the last ${parameter} from ` +
+    `${estimate(plateau.settled)} on.`;
+  return `${compared} ${levelled} ${settled}`;
 }
 
 function estimate({ value, low, high }: Estimate): string {
