@@ -3,7 +3,7 @@
  *
  *   cli, worker → workflows, activities → methods, plan → models, datasets, metrics, report → onnx, store, spec, hub → base
  *
- * Type-only imports of report/results.ts and plan/stage.ts, the two vocabularies, are free to all.
+ * Type-only imports of report/results.ts, plan/stage.ts and datasets/task.ts, the vocabularies, are free to all.
  */
 
 const levels = [
@@ -25,8 +25,8 @@ const neighbours = {
   datasets: ['metrics'],
 };
 
-/** Whose types may be imported from anywhere: the two vocabularies. */
-const vocabularies = ['plan/stage.ts', 'report/results.ts'];
+/** Whose types may be imported from anywhere: the vocabularies. */
+const vocabularies = ['plan/stage.ts', 'report/results.ts', 'datasets/task.ts'];
 
 /** The contract between workflows and activities is types, and each states its own half. */
 const contracts = { workflows: ['activities/'], activities: ['workflows/'] };

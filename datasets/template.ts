@@ -26,7 +26,9 @@ export function templateOf(source: string): TextTemplate {
       cause: error,
     });
   }
-  const variables = [...new Set(freePaths(template.parsed as unknown as Node, new Set()))].sort();
+  // The library's declarations do not say what a program is made of.
+  const program: unknown = template.parsed;
+  const variables = [...new Set(childrenOf(program, new Set()))].sort();
   const fields = variables.filter((path) => path.includes('.'));
   return {
     variables,
