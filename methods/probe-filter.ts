@@ -22,7 +22,7 @@ export default defineMethod({
   leavesBehind: [
     'EleutherAI/w2s filters the validation labels, too, from which it picks the best checkpoint; here no checkpoint is picked.',
   ],
-  answers: ['next-token', 'classes'],
+  answers: ['next-token', 'classes', 'preference'],
   parameters: z.object({
     ...probeParameters,
     contamination,

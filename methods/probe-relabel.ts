@@ -14,7 +14,7 @@ export default defineMethod({
   leavesBehind: [
     'EleutherAI/w2s has probes for two classes; with more, the logistic one is a softmax here and fits distributions.',
   ],
-  answers: ['next-token', 'classes'],
+  answers: ['next-token', 'classes', 'preference'],
   parameters: z.object({
     ...probeParameters,
     labels: z.enum(['soft', 'hard']).default('soft').describe("form of the probe's labels"),

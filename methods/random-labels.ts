@@ -7,6 +7,7 @@ export default defineControl({
   summary:
     "The strong model fine-tuned on ground truth with errors at random, as many as the weak supervisor's.",
   source: 'Burns et al. 2023 (arXiv 2312.09390), section 5.1: how systematic the weak errors are',
+  answers: ['next-token', 'classes', 'preference', 'text'],
   parameters: z.object({}),
   evaluation: (cell) =>
     cell.evaluate(

@@ -7,7 +7,6 @@ export default defineControl({
   summary:
     "k = 0: the strong model fine-tuned on its own zero-shot labels, so that what refinement owes to the strong model's prior is seen.",
   source: 'asked for by reviewers of arXiv 2405.16236: refinement without weak labels',
-  answers: ['next-token', 'text', 'number'],
   parameters: z.object({
     labels: z.enum(['soft', 'hard']).default('hard').describe("form of the strong model's own labels"),
   }),

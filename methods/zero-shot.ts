@@ -6,7 +6,6 @@ export default defineControl({
   name: 'zero-shot',
   summary: 'The strong model as pretrained, without any fine-tuning.',
   source: 'Burns et al. 2023 (arXiv 2312.09390), section 5.2',
-  answers: ['next-token', 'text', 'number'],
   parameters: z.object({}),
   evaluation: (cell) => cell.evaluate(cell.strong()),
 });

@@ -11,7 +11,8 @@ export interface AnswerGroup {
 }
 
 /**
- * Groups answers in words, the first given ones first. An empty answer is none, and belongs to no group.
+ * Groups answers in words, the first given ones first. An empty answer is none, and belongs to no group; nor does one
+ * that the grader does not even take for itself, since it finds no final answer in it.
  * @param weights of the answers; default 1 each
  */
 export function grouped(
@@ -24,7 +25,7 @@ export function grouped(
   let total = 0;
   answers.forEach((answer, index) => {
     const weight = weights?.[index] ?? 1;
-    if (answer.trim() === '') return;
+    if (answer.trim() === '' || !bench.same(item, answer, answer)) return;
     total += weight;
     const group = groups.find(({ texts }) => bench.same(item, answer, texts[0]!));
     if (group === undefined) groups.push({ texts: [answer], weight });
