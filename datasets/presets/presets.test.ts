@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packageRoot } from '../../base/folders.js';
 import type { JsonObject } from '../../base/json.js';
 import { withoutDefaults } from '../../spec/defaults.js';
+import { realData } from '../../test/real-data.js';
 import { splits } from '../task.js';
 import { presetTable } from './documentation.js';
 import { taskOf, type Preset } from './preset.js';
@@ -120,3 +121,30 @@ test('what a sweep says goes before what a preset says', async () => {
 test('docs/data.md has them all (its table is made by datasets/presets/documentation.ts)', () => {
   expect(readFileSync(join(packageRoot(), 'docs', 'data.md'), 'utf8')).toContain(presetTable());
 });
+
+const legal = ['privacy_policy_qa', 'hearsay', 'overruling', 'contract_nli_explicit_identification'].map(
+  (task) => ({
+    task,
+    file: realData(`legalbench/${task}/train.tsv`),
+  }),
+);
+
+test.skipIf(legal.some(({ file }) => file === undefined))(
+  "LegalBench's files for few-shot prompts are read, small as they are",
+  async () => {
+    for (const { task, file } of legal) {
+      const definition = taskOf(
+        presets.find(({ name }) => name === `legalbench-${task.replaceAll('_', '-')}`)!,
+      );
+      await definition.glance!(definition.parameters.parse({ file }));
+      if (task !== 'privacy_policy_qa') continue;
+      // As in sweeps/legal.yaml with scale=small, for both of its seeds.
+      const splitting = { A: 0.5, B: 0.25, validation: 0, test: 0.25 };
+      const given = definition.resolve(definition.parameters.parse({ file, splits: splitting }));
+      for (const seed of [0, 1]) {
+        const { report } = await definition.examples(given, seed);
+        expect(report.counts).toMatchObject({ rows: 8, A: 4, B: 2, test: 2 });
+      }
+    }
+  },
+);
