@@ -16,10 +16,17 @@ async function definitions(): Promise<TaskDefinition[]> {
   return modules.flatMap((module) => module.default);
 }
 
+function byName(all: readonly TaskDefinition[]): Record<string, TaskDefinition> {
+  const named: Record<string, TaskDefinition> = {};
+  for (const task of all) {
+    if (Object.hasOwn(named, task.name)) throw new RangeError(`two files define the task "${task.name}"`);
+    named[task.name] = task;
+  }
+  return named;
+}
+
 /** Those that come with Temper. */
-export const tasks: Readonly<Record<string, TaskDefinition>> = Object.fromEntries(
-  (await definitions()).map((task) => [task.name, task]),
-);
+export const tasks: Readonly<Record<string, TaskDefinition>> = byName(await definitions());
 
 const brought = new Map<string, TaskDefinition>();
 

@@ -17,11 +17,12 @@ import {
   taskSchema,
   type TaskKey,
 } from './definitions.js';
+import { withSharedParts } from './shared-schemas.js';
 import type { Vocabulary } from './vocabulary.js';
 
 /** Draft 7, which the YAML language server speaks. Wherever a value may be a list, it says so. */
 export function sweepJsonSchema(vocabulary: Vocabulary): JsonObject {
-  return {
+  return withSharedParts({
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'Temper sweep',
     type: 'object',
@@ -65,7 +66,7 @@ export function sweepJsonSchema(vocabulary: Vocabulary): JsonObject {
     },
     required: [...requiredSections],
     additionalProperties: false,
-  };
+  });
 }
 
 const pairOfNames = z.object({
