@@ -21,6 +21,10 @@ export default defineMethod({
     '`d = ln odds(y₀) − ln odds(y₁)`, `odds(y) = P(y) / (1 − P(y))`. The student answers by `ln odds(y)`. A mean log-probability ' +
     'counts as −10⁻⁶ at most, where the odds would be infinite.',
   source: 'Hong et al. 2024 (arXiv 2403.07691), equations 4 to 7; lambda: its section 5',
+  leavesBehind: [
+    "TRL's ORPO trainer takes the supervised term over the prompt's tokens, too, and its mean over all tokens of a batch; the " +
+      "paper's equation 6, and this, over those of the response, pair by pair.",
+  ],
   parameters: z.object({
     lambda: z.number().min(0).default(0.1).describe('weight of the odds ratio beside the supervised term'),
     ...policyParameters,
