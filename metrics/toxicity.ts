@@ -35,7 +35,7 @@ export function trainToxicity(texts: readonly ScoredText[]): (text: string) => n
     for (const { words, toxicity } of rows) {
       const error = (probability(weights, words) - toxicity) / rows.length;
       for (const word of words) gradient[word] = gradient[word]! + error;
-      gradient[bias] = gradient[bias]! + error;
+      gradient[bias] += error;
     }
     for (let v = 0; v < weights.length; v++) {
       squares[v] = squares[v]! + gradient[v]! ** 2;
