@@ -14,10 +14,6 @@ export default defineMethod({
     'Burns et al. 2023 (arXiv 2312.09390), section 4.1 and appendix A: ChatGPT reward modelling; the model of ' +
     'Bradley and Terry 1952',
   leavesBehind: [
-    'openai/weak-to-strong makes a classification of single responses out of pairs, in which nothing says what a response is better than ' +
-      '(issue 34: accuracies at chance).',
-  ],
-  leavesBehind: [
     'openai/weak-to-strong shows its classifier one reply of an hh-rlhf pair and asks whether it was the chosen one, which ends at ' +
       'chance (its issue 34); here both replies are scored and compared.',
   ],
