@@ -8,6 +8,7 @@ import {
 } from '../metrics/format.js';
 import { median } from '../metrics/median.js';
 import { usualPower } from '../metrics/comparison.js';
+import { fewestLevels } from '../metrics/components.js';
 import { defaultLevel } from '../metrics/interval.js';
 import type { Comparison, OverallSummary, Results } from './results.js';
 import { gapText, percent, type Group } from './rows.js';
@@ -97,6 +98,21 @@ export function medianText({ median: found }: OverallSummary): string {
   if (found.value === null) return '–';
   if (found.low === null && found.high === null) return found.value.toFixed(2).replace('-', '−');
   return formatInterval({ ...found, value: found.value }, 2);
+}
+
+/**
+ * What intervals over few tasks do not say; docs/statistics.md has the simulation. Undefined where there are enough
+ * tasks, or only one.
+ */
+export function fewTasksNote({
+  summaries,
+  overall,
+}: Pick<Results, 'summaries' | 'overall'>): string | undefined {
+  const tasks = new Set(summaries.map(({ task }) => task)).size;
+  if (overall.length === 0 || tasks === 1 || tasks > fewestLevels) return undefined;
+  return tasks < fewestLevels
+    ? 'Two tasks tell nothing of how tasks differ: what holds over all cells holds for these two'
+    : 'With three tasks, intervals of differences over all cells held in 92 % of simulated sweeps, not in 95 %';
 }
 
 /** "5", "4 of 5": over how many tasks (and pairs) the median is, where some have no gap to recover. */

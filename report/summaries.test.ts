@@ -126,6 +126,15 @@ describe('over several tasks', () => {
     expect(whole.variance['task']).toBeGreaterThan(0.5);
   });
 
+  test('the table says what few tasks cannot tell', () => {
+    const tableOf = (some: TrialResult[]) => renderTable({ ...empty, ...of(some), trials: some }, 200);
+    expect(tableOf(several)).toContain('With three tasks, intervals of differences');
+    expect(tableOf(several.filter(({ task }) => task !== 'c'))).toContain(
+      'Two tasks tell nothing of how tasks',
+    );
+    expect(tableOf(trials)).not.toMatch(/three tasks|Two tasks/);
+  });
+
   test('nothing is averaged over tasks that are measured differently', () => {
     const mixed = [...trials, ...cell('d', 0, methods(0.5, 0.4, 0.3, 0.1), risk)];
     const { overall, comparisons } = of(mixed);

@@ -1,6 +1,6 @@
 /** @file What a sweep found as plain text, as wide as the terminal allows. */
 import { formatScore } from '../metrics/format.js';
-import { comparisonText, overallText, powerNote } from './comparisons.js';
+import { comparisonText, fewTasksNote, overallText, powerNote } from './comparisons.js';
 import type { Results } from './results.js';
 import { gapText, groupsOf, percent, seedsNote, type Group } from './rows.js';
 import { tableLines, wrapped } from './text-table.js';
@@ -79,7 +79,7 @@ function explanations(results: Results, notes: ReadonlySet<string>): string[] {
           'Differences are paired over cells; their intervals hold together, and p is corrected (Holm), for the methods' +
             ' and for the controls compared with one reference.',
         ]),
-    ...(seeds === undefined ? [] : [`${seeds}.`]),
+    ...[seeds, fewTasksNote(results)].flatMap((note) => (note === undefined ? [] : [`${note}.`])),
     ...[...notes].map((reason) => `Unbounded or absent: ${reason}.`),
     ...(hasOneCell ? ['One cell has no interval: more seeds or tasks would give one.'] : []),
   ];

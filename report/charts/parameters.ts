@@ -122,6 +122,14 @@ export function parameterChart(figure: ParameterFigure, metric: Group['metric'])
     told: `${method}: ${metric.name} ${formatScore(score)}`,
   }));
   const values = [...points, ...flat].flatMap(({ low, high }) => [low, high]);
+  const yDomain = yScale === 'log' ? ([lowest, Math.max(...values) * 1.2] as const) : shown(values, means);
+  // A mark's own clipping would need ids in the page.
+  const clipped = <T extends { low: number; high: number }>(drawn: readonly T[]): T[] =>
+    drawn.map((each) => ({
+      ...each,
+      low: Math.max(each.low, yDomain[0]),
+      high: Math.min(each.high, yDomain[1]),
+    }));
   const x = (field: string) => ({
     field,
     type: 'quantitative',
@@ -131,10 +139,7 @@ export function parameterChart(figure: ParameterFigure, metric: Group['metric'])
   const y = (field: string) => ({
     field,
     type: 'quantitative',
-    scale:
-      yScale === 'log'
-        ? { type: 'log', domain: [lowest, Math.max(...values) * 1.2], nice: false }
-        : { domain: shown(values, means), zero: false, nice: false },
+    scale: { type: yScale, domain: yDomain, nice: false, ...(yScale === 'log' ? {} : { zero: false }) },
     axis: { title: `${metric.name} on test`, format: yScale === 'log' ? '~e' : '~g', tickCount: 6 },
   });
   const color = {
@@ -172,8 +177,8 @@ export function parameterChart(figure: ParameterFigure, metric: Group['metric'])
     resolve: { scale: { color: 'independent' } },
     layer: [
       {
-        data: { values: flat },
-        mark: { type: 'rect', opacity: 0.13, clip: true },
+        data: { values: clipped(flat) },
+        mark: { type: 'rect', opacity: 0.13 },
         encoding: {
           x: x('start'),
           x2: { field: 'end' },
@@ -194,12 +199,12 @@ export function parameterChart(figure: ParameterFigure, metric: Group['metric'])
         encoding: { x: x('end'), y: y('mean'), text: { field: 'method' }, color: byRole },
       },
       {
-        data: { values: points },
+        data: { values: clipped(points) },
         encoding: { x: x('at'), color },
         layer: [
           { mark: { type: 'line', strokeWidth: 2 }, encoding: { y: y('value'), strokeDash: dashes } },
           {
-            mark: { type: 'rule', strokeWidth: 2, opacity: 0.55, clip: true },
+            mark: { type: 'rule', strokeWidth: 2, opacity: 0.55 },
             encoding: { y: y('low'), y2: { field: 'high' }, description: { field: 'told' } },
           },
           {

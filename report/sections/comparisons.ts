@@ -1,6 +1,14 @@
 /** @file Each method beside a reference, paired; what holds over all tasks; what could not have been seen. */
 import { formatP } from '../../metrics/format.js';
-import { comparisonsOf, differenceText, medianText, powerNote, tasksText, verdict } from '../comparisons.js';
+import {
+  comparisonsOf,
+  differenceText,
+  fewTasksNote,
+  medianText,
+  powerNote,
+  tasksText,
+  verdict,
+} from '../comparisons.js';
 import { differencesChart } from '../charts/differences.js';
 import { fragment, type Markup } from '../markup.js';
 import type { Comparison, OverallSummary, Results } from '../results.js';
@@ -117,6 +125,6 @@ function overallTable(results: Results): Markup | false {
       out and counted; interval by a bootstrap over tasks and their cells, from three tasks on. The other intervals count
       that cells share tasks, pairs and seeds (variance components by Henderson’s method 1, Satterthwaite’s degrees of
       freedom): they speak of tasks and seeds like
-      these.${[...notes].map((note) => fragment` Without bounds or absent: ${note}.`)}
+      these.${fewTasksNote(results) !== undefined && ` ${fewTasksNote(results)}.`}${[...notes].map((note) => fragment` Without bounds or absent: ${note}.`)}
     </p>`;
 }
