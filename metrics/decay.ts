@@ -87,7 +87,8 @@ export function studyDecay(curve: Curve, options: DecayOptions = {}): DecayStudy
     power: fitDecay(logCurve, 'power law'),
     bare: families.map((family) => fitDecay(logCurve, family, false)),
   };
-  const drawn = resampled(curve, options).map((sample): Fits => ({
+  const samples = resampled(curve, options);
+  const drawn = samples.map((sample): Fits => ({
     exponential: refit(sample, whole.exponential),
     power: refit(sample, whole.power),
     bare: whole.bare.map((fit) => refit(sample, fit)),
