@@ -1,10 +1,12 @@
-/** @file Chart: a risk against a number, with both fits, on axes where the better one is a straight line. */
+/** @file Chart: a risk against a number, with both fits, on axes where the better one is straight if there is room. */
 import { valueOf } from '../../metrics/decay-fit.js';
 import { meanInterval } from '../../metrics/interval.js';
 import type { Decay } from '../decays.js';
 import { tone } from '../palette.js';
 import type { ChartSpec } from '../vega.js';
 
+/** Beyond such a span the small numbers would lie on one another on an axis that is not logarithmic. */
+const widest = 100;
 /** Points of a fitted line. */
 const resolution = 120;
 
@@ -12,9 +14,10 @@ export function decayChart({ curve, study, parameter, metric }: Decay): ChartSpe
   const columns = curve.n.flatMap((n, i) => (n > 0 ? [{ n, i }] : []));
   const isExponential = study.better === 'exponential';
   const [first, last] = [columns[0]!.n, columns.at(-1)!.n];
+  const isLinear = isExponential && last / first <= widest;
   const places = Array.from({ length: resolution }, (_, step) => {
     const share = step / (resolution - 1);
-    return isExponential ? first + share * (last - first) : first * (last / first) ** share;
+    return isLinear ? first + share * (last - first) : first * (last / first) ** share;
   });
   const names = ['exponential', 'power law'] as const;
   const lines = names.flatMap((name) => {
@@ -32,11 +35,11 @@ export function decayChart({ curve, study, parameter, metric }: Decay): ChartSpe
     field: 'n',
     type: 'quantitative',
     scale: {
-      type: isExponential ? 'linear' : 'log',
-      domain: [isExponential ? 0 : first / 1.1, last * 1.03],
+      type: isLinear ? 'linear' : 'log',
+      domain: [isLinear ? 0 : first / 1.1, last * 1.03],
       nice: false,
     },
-    axis: { title: parameter, grid: false, format: '~g', tickCount: 8 },
+    axis: { title: parameter, grid: false, format: '.4~r', tickCount: 8 },
   };
   const y = (field: string) => ({
     field,
