@@ -77,6 +77,20 @@ describe('trials', () => {
     expect(results.trials.filter(({ status }) => status === 'done')).toHaveLength(6);
   });
 
+  it('that are done have what else was measured, and how they compare with the weak supervisor', async () => {
+    const results = await collect();
+    const naive = result(results, 'naive', 0);
+    expect(Object.keys(naive.measures!)).toEqual(expect.arrayContaining(['ECE', 'Brier']));
+    const { agreement, misfit } = naive.besideWeak!;
+    const evaluationIn = async (method: string) =>
+      readEvaluation(await laboratory.store.read({ kind: 'evaluate', key: evaluationOf(method, 0) }));
+    const [student, weak] = [await evaluationIn('naive'), await evaluationIn('weak supervisor')];
+    const alike = student.labels.filter((label, item) => label === weak.labels[item]).length;
+    expect(agreement).toBe(alike / student.total);
+    expect(misfit).toBeGreaterThan(0);
+    expect(result(results, 'weak supervisor', 0).besideWeak).toBeUndefined();
+  });
+
   it('that need a stage which failed for good say which and why', async () => {
     for (const method of ['naive', 'icl-refinement']) {
       const trial = result(await collect(), method, 1);

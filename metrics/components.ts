@@ -39,7 +39,7 @@ export interface CellsMean {
   readonly covariance: Matrix;
   readonly parts: readonly Part[];
   /** Degrees of freedom of the variance of Σ direction · means. */
-  degrees(direction: readonly number[]): number;
+  readonly degrees: (direction: readonly number[]) => number;
 }
 
 /**

@@ -33,7 +33,7 @@ interface Measure {
   /** The tasks it says something about. Where choices mean another thing in each item, there are no classes. */
   readonly kinds: readonly AnswerKind[];
   /** Undefined where it does not exist for these answers. */
-  of(numbers: Numbers): number | undefined;
+  readonly of: (numbers: Numbers) => number | undefined;
 }
 
 const overClasses = ['classes'] as const;

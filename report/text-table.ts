@@ -8,7 +8,7 @@ export interface TextTable {
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
   /** Whether a row begins another group than the one before it. */
-  startsGroup?(index: number): boolean;
+  readonly startsGroup?: (index: number) => boolean;
 }
 
 /** The lines of a table. */
