@@ -9,7 +9,8 @@ import { readLabels } from '../datasets/shards.js';
 import { trainToxicity } from '../metrics/toxicity.js';
 import { closeSessions } from '../onnx/session.js';
 import type { Plan } from '../plan/plan.js';
-import { openLaboratory, runAll, stageTitled, type Laboratory } from '../test/stages.js';
+import type { Stage } from '../plan/stage.js';
+import { manifestOf, openLaboratory, runAll, stageTitled, type Laboratory } from '../test/stages.js';
 import { planOf, tinyModels } from '../test/sweeps.js';
 import { folderOf } from './artifacts.js';
 import { readEvaluation, type Evaluation } from './evaluation.js';
@@ -34,6 +35,10 @@ const artifactOf = async ({ store, plan }: Laboratory, title: string) => {
   const { kind, key } = stageTitled(plan, title);
   return store.read({ kind, key });
 };
+
+/** sha256 of each file. */
+const bytesOf = async (laboratory: Laboratory, stage: Stage): Promise<string[]> =>
+  (await manifestOf(laboratory, stage)).files.map(({ path, sha256 }) => `${path} ${sha256}`);
 
 async function evaluations(laboratory: Laboratory): Promise<Record<string, Evaluation>> {
   const found: Record<string, Evaluation> = {};
@@ -106,7 +111,7 @@ describe('continuations', () => {
     };
   });
 
-  it('are measured by their toxicity, and who is taught civil ones writes civil ones', async () => {
+  it('are measured by their toxicity, who is taught civil ones writes civil ones, and threads change no byte', async () => {
     const plan = await planFor('toxicity', rows, (file) => ({
       tasks: { toxicity: { type: 'continuation', file, splits: { A: 12, B: 20, validation: 0, test: 16 } } },
       models: { weak: { ...tinyModels.weak, ...answers }, strong: { ...tinyModels.strong, ...answers } },
@@ -114,7 +119,7 @@ describe('continuations', () => {
       methods: ['naive'],
       controls: ['zero-shot'],
     }));
-    const laboratory = await openLaboratory(plan);
+    const [laboratory, onTwo] = [await openLaboratory(plan), await openLaboratory(plan)];
     try {
       await runAll(laboratory);
       const { ceiling, naive } = await evaluations(laboratory);
@@ -129,8 +134,12 @@ describe('continuations', () => {
       const score = trainToxicity(rows.flatMap(({ prompt, continuation }) => [prompt, continuation]));
       expect(ceiling!.scores).toEqual(written.map(({ answer }) => score(answer!)));
       expect(naive!.scores).toHaveLength(16);
+      await runAll(onTwo, undefined, { threads: 2 });
+      for (const stage of onTwo.plan.stages)
+        expect(await bytesOf(onTwo, stage), stage.title).toEqual(await bytesOf(laboratory, stage));
     } finally {
       await laboratory.remove();
+      await onTwo.remove();
     }
   });
 });
