@@ -88,7 +88,7 @@ describe('a reward model', () => {
     const head = parameters['classifier.weight']!;
     const begun = {
       ...parameters,
-      'classifier.weight': { ...head, data: (head.data as Float32Array).map((_, i) => Math.sin(i)) },
+      'classifier.weight': { ...head, data: head.data.map((_, i) => Math.sin(i)) },
     };
     const program = scoreProgram(config, sizes.scores, training, ({ scores, targets }) =>
       bradleyTerry(difference(scores), targets),
