@@ -43,6 +43,15 @@ test('tells that a PGR has no bounds, in numbers and as arrows', () => {
   expect(report).toMatch(/aria-label="naive labels=hard: PGR −?\d\.\d\d \(unbounded/);
 });
 
+test('compares methods with naive, says what could not have been seen, and draws scores against parameters', () => {
+  expect(report).toContain('less naive labels=hard');
+  expect(report).toMatch(/Power: with 13 cells a difference in accuracy under 0\.\d+ is not visible here/);
+  expect(report).toContain('Over all tasks and pairs');
+  expect(report).toContain('Two tasks tell nothing of how tasks differ');
+  expect(report).toContain('aria-label="accuracy by examples on dialects · weak → strong"');
+  expect(report).toContain('Two seeds tell nothing of how seeds differ');
+});
+
 test('escapes what a sweep calls its things', async () => {
   const named = '<img src=x onerror=alert(1)>';
   const hostile: Results = {
