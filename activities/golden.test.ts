@@ -19,6 +19,7 @@ import { inputKeys, type Stage } from '../plan/stage.js';
 import { isClose, machine, readingOf, type Reading } from '../test/golden.js';
 import { openLaboratory, runAll, type Laboratory } from '../test/stages.js';
 import { planOf, tinyModels, tinySweep } from '../test/sweeps.js';
+import { entries, planWith, worldNamed } from '../test/worlds.js';
 import { scoreCell } from './score.js';
 
 interface Golden {
@@ -56,6 +57,15 @@ beforeAll(async () => {
   const file = await writeTexts();
   const plan = planOf(classification(file), { [file]: await digestOf(file) });
   await makeAll('classification', plan, ['confidence']);
+  // Other kinds of answers have code of their own under the same kinds of stages.
+  for (const [name, method] of [
+    ['pairs', 'dpo'],
+    ['personas', 'infer-and-respond'],
+    ['mixture', 'icl-refinement'],
+  ] as const) {
+    const chosen = entries.filter((entry) => entry.name === method);
+    await makeAll(name, planWith(await worldNamed(name, folder), chosen), ['weak supervisor', method]);
+  }
 });
 afterAll(async () => {
   await closeSessions();

@@ -53,8 +53,10 @@ describe('a method and a task in a user’s own folder', () => {
   });
 
   it('count in the keys by what they say, not by where they stand', async () => {
-    const keysOf = async () =>
-      planSweep(await sweep(), {}).cells[0]!.trials.map(({ method, evaluation }) => [method, evaluation]);
+    const keysOf = async () => {
+      const { trials } = planSweep(await sweep(), {}).cells[0]!;
+      return trials.map(({ method, evaluation }): [string, string] => [method, evaluation]);
+    };
     const before = new Map(await keysOf());
     const text = await readFile(here('margin-loss.ts'), 'utf8');
     await writeFile(here('margin-loss.ts'), text.replace('o.relu(', 'o.abs('));
