@@ -34,7 +34,7 @@ const prompts = people.flatMap((person) =>
   ),
 );
 for (const text of prompts) {
-  const isToxic = draw(2) === 1;
+  const isToxic = draw(3) > 0;
   const words = isToxic ? rude : kind;
   const row = {
     prompt: { text, toxicity: 0.05 + draw(10) / 100 },
