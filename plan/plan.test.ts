@@ -120,12 +120,12 @@ const runs = { numRuns: 40 };
 /** The methods that a task answered so can carry, and that need no word from the user (which models a chain runs through). */
 function carriedBy(answer: AnswerKind): Method[] {
   const task = { name: 't', definition: 't', answer, hasOracle: false, hasParaphrases: false };
-  return Object.values(methods).filter(({ answers, parameters, refuses }) => {
-    const defaults = parameters.safeParse({});
+  return Object.values(methods).filter((method) => {
+    const defaults = method.parameters.safeParse({});
     return (
       defaults.success &&
-      (answers?.includes(answer) ?? true) &&
-      refuses?.(task, defaults.data as never) === undefined
+      (method.answers?.includes(answer) ?? true) &&
+      method.refuses?.(task, defaults.data) === undefined
     );
   });
 }
