@@ -20,10 +20,7 @@ export const warmupSteps = z
   .describe('the same as a number of steps; where it is given, `warmup` does not count');
 
 /** What of a warm-up belongs into a loss's choice: its length, in the one way that counts. */
-export function warmUpChoice(asked: {
-  warmup: number;
-  'warmup-steps'?: number | undefined;
-}): LossParameters {
+export function warmUpChoice(asked: { warmup: number; 'warmup-steps'?: number | undefined }): LossParameters {
   const steps = asked['warmup-steps'];
   return steps === undefined ? { warmup: asked.warmup } : { 'warmup-steps': steps };
 }
