@@ -56,6 +56,6 @@ describe('folding', () => {
 
 test('the drawing tells what each box and line stands for', () => {
   const { markup } = drawGraph(results.stages);
-  expect(markup).toContain('<title>300 × evaluate on test</title>');
+  expect(markup).toContain('<title>320 × evaluate on test</title>');
   expect(markup).toContain('<title>4 × pretrain strong read shard corpus</title>');
 });
