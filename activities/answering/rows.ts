@@ -38,6 +38,26 @@ export function rowOf(
 }
 
 /**
+ * Says how many texts hold nothing that the model's tokenizer knows: the model cannot tell them apart.
+ * @throws UserError where none does
+ */
+export function checkKnown(
+  { tokenizer }: Reader,
+  rows: readonly { readonly tokens: readonly number[] }[],
+  log: (line: string) => void,
+): void {
+  const means = (id: number): boolean => id !== tokenizer.unk && id !== tokenizer.bos;
+  const unknown = rows.filter(({ tokens }) => !tokens.some(means)).length;
+  if (unknown === 0) return;
+  if (unknown < rows.length)
+    return log(`${unknown} of ${rows.length} texts have no word that the model knows`);
+  throw new UserError(
+    `none of the ${rows.length} texts has a word that the model's tokenizer knows. Learn it on text with such words (the ` +
+      'unlabelled text of the task, and vocabulary: large enough), or take tokenizer: bytes, which reads any text.',
+  );
+}
+
+/**
  * An item with each of its classes' names behind it, only the names counting: what a language model without a head is
  * asked. Where text and name do not fit, the text's beginning is left out.
  */

@@ -11,7 +11,7 @@ import { Predictor } from '../../models/predict.js';
 import { choiceBatch, choiceProgram, type ChoiceRow } from '../../models/training.js';
 import { parseDevice } from '../../onnx/device.js';
 import { argMax } from '../answering/label.js';
-import { headOf, rowOf } from '../answering/rows.js';
+import { checkKnown, headOf, rowOf } from '../answering/rows.js';
 import { folderOf } from '../artifacts.js';
 import type { StageFunction } from '../context.js';
 import { writeCurve } from '../curve.js';
@@ -41,6 +41,7 @@ export const finetuneOnChoices: StageFunction = async (context) => {
     target: label.probabilities,
     ...(weighted ? { weight } : {}),
   }));
+  checkKnown(base, rows, (line) => context.log(line));
   const followed = tracked.map((item) => rowOf(task, base, item));
 
   const choices = labelled[0]!.item.choices.length;
