@@ -38,7 +38,9 @@ function exportsOf(code: string, path: string): unknown {
   const nodeRequire = createRequire(import.meta.url);
   const require = (name: string): unknown => (name === packageName ? temper : nodeRequire(name));
   try {
-    const run = compileFunction(code, ['require', 'module', 'exports'], { filename: path });
+    const run = compileFunction(code, ['require', 'module', 'exports'], { filename: path }) as (
+      ...globals: unknown[]
+    ) => void;
     run(require, module, module.exports);
   } catch (error) {
     throw new UserError(`${path} failed while it was loaded: ${messageOf(error)}`, { cause: error });
