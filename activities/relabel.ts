@@ -8,7 +8,6 @@ import { taskNamed } from '../datasets/tasks.js';
 import type { WorkBench } from '../methods/definition/label-work.js';
 import { labelWorkNamed } from '../methods/definition/registry.js';
 import { gradeOf } from '../metrics/grade.js';
-import type { JsonObject } from '../base/json.js';
 import { openAnswerer } from './answering/registry.js';
 import { folderOf } from './artifacts.js';
 import type { StageContext, StageFunction } from './context.js';
@@ -46,7 +45,7 @@ export const relabel: StageFunction = async (context) => {
     random: Random.of(asked.seed, 'relabel', operation.replace(/@.*/, '')),
     log: (line) => context.log(line),
   };
-  const labels = await labelWorkNamed(operation)(bench, asked.parameters as JsonObject);
+  const labels = await labelWorkNamed(operation)(bench, asked.parameters);
   if (labels.length === 0) {
     throw new UserError(`${context.stage.title}: no label is left of ${items.length} items. Filter less.`);
   }

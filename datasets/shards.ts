@@ -154,7 +154,7 @@ function withExtras(
   );
   const chosen = Object.fromEntries(used.map((name) => [name, extras[name]!]));
   const filler = Object.fromEntries(used.map((name) => [name, absent[name as keyof typeof absent]]));
-  return [{ ...columns, ...chosen }, rows.map((row) => ({ ...filler, ...row }) as RowOf<Columns>)];
+  return [{ ...columns, ...chosen }, rows.map((row) => ({ ...filler, ...row }))];
 }
 
 /** How many shards the files of a folder say there are. */

@@ -147,7 +147,7 @@ export interface TaskDefinition<P extends TaskParameters = TaskParameters> {
 
 /** Lets TypeScript infer the parameters of a task from their schema. */
 export function defineTask<P extends TaskParameters>(task: TaskDefinition<P>): TaskDefinition {
-  return task as unknown as TaskDefinition;
+  return task;
 }
 
 /** Where this machine has the file that a parameter names. */

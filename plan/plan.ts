@@ -170,11 +170,11 @@ function checkApplicable(sweep: LoadedSweep): void {
     ...sweep.methods.map((chosen) => ({
       chosen,
       what: 'method',
-      entry: entryNamed(chosen.name).entry as Described,
+      entry: entryNamed(chosen.name).entry,
     })),
     ...sweep.controls
       .filter(({ standard }) => standard !== true)
-      .map((chosen) => ({ chosen, what: 'control', entry: entryNamed(chosen.name).entry as Described })),
+      .map((chosen) => ({ chosen, what: 'control', entry: entryNamed(chosen.name).entry })),
   ];
   const mistakes = named.flatMap(({ chosen, what, entry }) =>
     sweep.tasks.flatMap((task) => {

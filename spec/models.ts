@@ -15,7 +15,7 @@ import {
   type PretrainSettings,
 } from './training.js';
 import type { Vocabulary } from './vocabulary.js';
-import { plain, type Located, type LocatedMap } from './yaml.js';
+import type { Located, LocatedMap } from './yaml.js';
 
 /** A model with one choice of its parameters. */
 export interface SweepModel {
@@ -152,7 +152,7 @@ function readGrid(
   const items = list.kind === 'list' ? list.items : [];
   items.forEach((item, index) => checkLeaf(nameOf('model', names), item, `pairs.grid[${index}]`, report));
   if (report.mistakes.length > before) return [];
-  const models = items.map((item) => String(plain(item)));
+  const models = items.map((item) => (item.kind === 'scalar' ? String(item.value) : ''));
   return models.flatMap((weak, index) => models.slice(index).map((strong) => ({ weak, strong })));
 }
 
