@@ -1,6 +1,6 @@
 /** @file The command line: `temper <command>`. */
 import { Command, CommanderError } from 'commander';
-import { EnvironmentError, ExitCode, messageOf, UserError } from '../base/errors.js';
+import { codeOf, EnvironmentError, ExitCode, messageOf, UserError } from '../base/errors.js';
 import { runtime } from '../base/runtime.js';
 import { addGlobalOptions, contextOf } from './context.js';
 
@@ -46,6 +46,11 @@ const program = new Command('temper')
   .exitOverride();
 addGlobalOptions(program);
 
+// Whoever closes the pipe, as head does, has read enough.
+process.stdout.on('error', (error) => {
+  if (codeOf(error) === 'EPIPE') process.exit();
+  throw error;
+});
 const named = process.argv.slice(2).find((argument) => argument in commands);
 const loaders = named === undefined ? new Set(Object.values(commands)) : [commands[named]!];
 try {
@@ -55,6 +60,9 @@ try {
   process.exitCode = report(error);
 }
 // Temporal's client can hold the process open for a while after its connection is closed.
+// A pipe takes 64 kB at once; what is still on its way would be lost.
+for (const stream of [process.stdout, process.stderr])
+  await new Promise((resolve) => stream.write('', resolve));
 process.exit();
 
 function report(error: unknown): ExitCode {
