@@ -43,8 +43,10 @@ describe('compare', () => {
     expect(many!.adjusted).toBe(many!.p);
   });
 
-  test('of methods that answer the same in every cell finds no difference', () => {
-    expect(compare([cellsOf([0, 0, 0])])[0]).toMatchObject({ p: 1, detectable: 0 });
+  test('of cells that all agree has no interval: so few of so few items agree by chance', () => {
+    const open = { low: null, high: null };
+    expect(compare([cellsOf([0, 0, 0])])[0]).toMatchObject({ p: null, detectable: null, difference: open });
+    expect(compare([cellsOf([0.03125, 0.03125])])[0]).toMatchObject({ adjusted: null, simultaneous: open });
   });
 
   test('tells the difference that it finds in 80 % of cases', () => {

@@ -7,7 +7,7 @@ import { defaultLevel, studentQuantile, studentTails, upperTail } from './interv
 /** The share of true differences of the `detectable` size that a comparison like this would find. */
 export const usualPower = 0.8;
 
-/** A mean difference over cells. What one cell cannot tell is null. */
+/** A mean difference over cells. What one cell cannot tell, and what cells that all agree cannot, is null. */
 export interface PairedDifference {
   readonly cells: number;
   /** Method − reference, and its interval by itself. */
@@ -42,12 +42,12 @@ export function compare(
     if (cells.length === 0) throw new RangeError('there is no comparison over no cells');
     if (cells.length === 1) return { cells, mean: cells[0]!.values[0]!, error: null, degrees: 0, parts: [] };
     const { means, covariance, degrees, parts } = meanOverCells(cells);
-    return { cells, mean: means[0]!, error: Math.sqrt(covariance[0]![0]!), degrees: degrees([1]), parts };
+    const error = Math.sqrt(covariance[0]![0]!);
+    // Few cells of few items agree by chance: that they do says nothing of how far others would be off.
+    return { cells, mean: means[0]!, error: error > 0 ? error : null, degrees: degrees([1]), parts };
   });
   const known = found.filter(({ error }) => error !== null);
-  const tails = known.map(({ mean, error, degrees }) =>
-    error === 0 ? (mean === 0 ? 1 : 0) : studentTails(mean / error!, degrees),
-  );
+  const tails = known.map(({ mean, error, degrees }) => studentTails(mean / error!, degrees));
   const corrected = holm(tails);
   const together = 1 - (1 - level) / Math.max(1, known.length);
   return found.map((entry): PairedDifference => {
@@ -78,10 +78,7 @@ export function compare(
       adjusted: corrected[place]!,
       detectable: reach * error,
       variance: Object.fromEntries(
-        parts.map(({ factor, variance, weight }) => [
-          factor,
-          error === 0 ? 0 : (weight * variance[0]![0]!) / error ** 2,
-        ]),
+        parts.map(({ factor, variance, weight }) => [factor, (weight * variance[0]![0]!) / error ** 2]),
       ),
     };
   });

@@ -8,7 +8,7 @@ describe('formatInterval', () => {
       '0.852 [0.811, 0.893]',
     );
     expect(formatInterval({ value: 0.5, low: 0, high: 1, level: 0.95 }, 2)).toBe('0.50 [0.00, 1.00]');
-    expect(formatInterval({ mean: 0.8519, low: null, high: null, level: 0.95 })).toBe('0.852 (one cell)');
+    expect(formatInterval({ mean: 0.8519, low: null, high: null, level: 0.95 })).toBe('0.852 (no interval)');
   });
 });
 

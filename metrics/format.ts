@@ -1,13 +1,13 @@
 /** @file Statistics as people read them; nothing but printing ever rounds. */
 import type { GapRecovered, Interval } from '../report/results.js';
 
-/** "0.852 [0.811, 0.893]"; "0.852 (one cell)" where the interval is infinite. */
+/** "0.852 [0.811, 0.893]"; "0.852 (no interval)" where one cell, or cells that all agree, tell nothing of the spread. */
 export function formatInterval(
   estimate: Interval & ({ mean: number } | { value: number }),
   digits = 3,
 ): string {
   const centre = formatNumber('mean' in estimate ? estimate.mean : estimate.value, digits);
-  if (estimate.low === null && estimate.high === null) return `${centre} (one cell)`;
+  if (estimate.low === null && estimate.high === null) return `${centre} (no interval)`;
   return `${centre} ${formatEnds(estimate, digits)}`;
 }
 
