@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import lockfile from 'proper-lockfile';
 import { codeOf, EnvironmentError, messageOf } from '../base/errors.js';
 import { fileSize, type RepoCache } from './cache.js';
 import { HubRefusal, HubUnreachable, type Patience } from './requests.js';
@@ -64,6 +63,8 @@ export async function downloadBlob(download: Download): Promise<void> {
 async function lock(blob: string, lockfilePath: string, lost: AbortController): Promise<() => Promise<void>> {
   for (;;) {
     try {
+      // Loaded where it is needed: it listens for signals from then on, and a write past a limit would end an executor.
+      const { default: lockfile } = await import('proper-lockfile');
       return await lockfile.lock(blob, {
         realpath: false,
         lockfilePath,
