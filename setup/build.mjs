@@ -47,7 +47,13 @@ export async function build(root) {
 export async function checkTypes(root) {
   const tsc = createRequire(join(root, 'package.json')).resolve('typescript/bin/tsc');
   // What it leaves are declarations: what an editor shows to those who write methods and tasks of their own.
-  const args = [tsc, '--emitDeclarationOnly', '--incremental', '--tsBuildInfoFile', 'dist/.types.tsbuildinfo'];
+  const args = [
+    tsc,
+    '--emitDeclarationOnly',
+    '--incremental',
+    '--tsBuildInfoFile',
+    'dist/.types.tsbuildinfo',
+  ];
   // To stderr: what a compiler says is no command's output.
   const check = () => spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 2, 2] }).status;
   if ((await step('checking types (about 15 s the first time)', check)) !== 0)
